@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The configuration as the program uses it. Loading has no side effects beyond reading files: nothing is
+// opened, bound or started here. All diagnostics come at once; with any error there is no Config.
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/ip.h"
+#include "model/model.h"
+
+namespace fairway::config {
+
+/// A secret read from `file:PATH` or `env:NAME`. Printing it prints where it came from.
+struct Secret {
+    std::string source;  // "file:/etc/fairway/api.token"
+    std::string value;
+    friend bool operator==(const Secret&, const Secret&) = default;
+};
+
+struct Server {
+    std::vector<SocketAddress> listen;  // UDP and TCP
+    uint32_t threads = 0;               // DNS workers; 0: one per core
+    std::filesystem::path state = "/var/lib/fairway";
+    std::string nsid;
+    std::string log_level = "info";
+    friend bool operator==(const Server&, const Server&) = default;
+};
+
+struct Api {
+    std::filesystem::path unix_path = "/run/fairway/control.sock";
+    std::optional<SocketAddress> listen;
+    std::filesystem::path cert, key;
+    std::optional<Secret> token;
+    friend bool operator==(const Api&, const Api&) = default;
+};
+
+struct Pdns {
+    std::filesystem::path unix_path;  // empty: no unix connector
+    std::optional<SocketAddress> http;
+    friend bool operator==(const Pdns&, const Pdns&) = default;
+};
+
+struct GeoOverride {
+    std::vector<IpPrefix> prefixes;
+    Location location;
+    friend bool operator==(const GeoOverride&, const GeoOverride&) = default;
+};
+
+struct Geoip {
+    std::vector<std::filesystem::path> databases;  // the first that knows an address wins
+    std::vector<GeoOverride> overrides;
+    friend bool operator==(const Geoip&, const Geoip&) = default;
+};
+
+/// Limits of the probe engine: [probes].
+struct Probes {
+    uint32_t rate = 50'000;                // probes started per second, all together
+    uint32_t rate_per_gateway = 100;       // and per gateway
+    std::vector<SocketAddress> resolvers;  // empty: the system's
+    friend bool operator==(const Probes&, const Probes&) = default;
+};
+
+/// [health]: hold-down of endpoints that flap.
+struct Damping {
+    bool enabled = true;
+    nanoseconds hold_down = seconds{10};  // after the first flap beyond the threshold; doubles with each more
+    nanoseconds max_hold_down = seconds{600};
+    nanoseconds half_life = seconds{300};  // of the penalty
+    friend bool operator==(const Damping&, const Damping&) = default;
+};
+
+struct Config {
+    Server server;
+    Api api;
+    std::optional<Pdns> pdns;
+    Geoip geoip;
+    Probes probes;
+    Damping damping;
+    std::shared_ptr<const Model> model;
+    std::vector<std::filesystem::path> files;  // all that were read, the main one first
+};
+
+struct Diagnostic {
+    enum class Severity : uint8_t { warning, error };
+    Severity severity = Severity::error;
+    std::string file;
+    uint32_t line = 0;    // from 1; 0: the whole file
+    uint32_t column = 0;  // from 1
+    std::string message;  // with the suggestion, if there is one
+
+    /// "conf/fairway.toml:12:1: error: unknown key "intervall" (did you mean "interval"?)"
+    [[nodiscard]] std::string to_string() const;
+};
+
+struct LoadResult {
+    std::optional<Config> config;         // absent exactly when a diagnostic is an error
+    std::vector<Diagnostic> diagnostics;  // in order of file, line, column
+};
+
+/// Reads `path` and, beside it, `conf.d/*.toml` in order of their names. Never throws.
+[[nodiscard]] LoadResult load(const std::filesystem::path& path);
+/// The same from text in memory, without conf.d; `name` stands for the file in diagnostics and relative
+/// paths.
+[[nodiscard]] LoadResult load_text(std::string_view text, const std::filesystem::path& name);
+
+/// The whole effective configuration, defaults included, as TOML that load_text() reads back; secrets by
+/// source.
+[[nodiscard]] std::string show(const Config& config);
+/// What an operator wants to know before a reload: "+ gateway sin2", "~ monitor ike: interval 2s -> 5s";
+/// empty when nothing differs.
+[[nodiscard]] std::vector<std::string> diff(const Config& before, const Config& after);
+/// JSON Schema (draft 2020-12) of the configuration, from the table that validates it.
+[[nodiscard]] std::string json_schema();
+
+}  // namespace fairway::config
