@@ -24,8 +24,10 @@ struct Secret {
 };
 
 struct Server {
-    std::vector<SocketAddress> listen;  // UDP and TCP
-    uint32_t threads = 0;               // DNS workers; 0: one per core
+    /// UDP and TCP. Loopback unless told otherwise; empty: PowerDNS alone faces the clients.
+    std::vector<SocketAddress> listen{{IpAddress::v4(0x7f000001), 53},
+                                      {IpAddress::v6({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}), 53}};
+    uint32_t threads = 0;  // DNS workers; 0: one per core
     std::filesystem::path state = "/var/lib/fairway";
     std::string nsid;
     std::string log_level = "info";
@@ -96,6 +98,7 @@ struct Diagnostic {
 
     /// "conf/fairway.toml:12:1: error: unknown key "intervall" (did you mean "interval"?)"
     [[nodiscard]] std::string to_string() const;
+    friend bool operator==(const Diagnostic&, const Diagnostic&) = default;
 };
 
 struct LoadResult {

@@ -22,6 +22,7 @@ struct Region {
     RegionId id;
     std::string name;
     std::optional<Coordinates> location;
+    friend bool operator==(const Region&, const Region&) = default;
 };
 
 enum class GatewayMode : uint8_t { active_active, active_standby };
@@ -35,6 +36,7 @@ struct Endpoint {
     std::optional<IpAddress> address;  // set when the host is an address
     uint16_t weight = 1;               // 0: never chosen by `weighted`
     std::string uplink;
+    friend bool operator==(const Endpoint&, const Endpoint&) = default;
 };
 
 struct Gateway {
@@ -53,6 +55,7 @@ struct Gateway {
     uint16_t weight = 1;
     std::optional<double> capacity;  // for `shed`
     std::map<std::string, std::string> labels;
+    friend bool operator==(const Gateway&, const Gateway&) = default;
 };
 
 enum class AllDown : uint8_t { serve_all, fallback, nodata, servfail, refuse };
@@ -76,11 +79,13 @@ struct Service {
     FailoverMode failover = FailoverMode::automatic;
     nanoseconds failover_delay{0};
     std::vector<IpPrefix> txt_allow;  // who may ask for TXT at _fairway.<name>
+    friend bool operator==(const Service&, const Service&) = default;
 };
 
 struct NameServer {
     std::string name;  // absolute, lower case, without the trailing dot
     std::vector<IpAddress> addresses;
+    friend bool operator==(const NameServer&, const NameServer&) = default;
 };
 
 struct Zone {
@@ -91,6 +96,7 @@ struct Zone {
     seconds ttl{3600};         // of the SOA and NS made here
     seconds negative_ttl{30};  // SOA MINIMUM of the SOA made here
     std::string contact;       // mailbox of that SOA; empty: hostmaster.<zone>
+    friend bool operator==(const Zone&, const Zone&) = default;
 };
 
 struct Model {
@@ -107,6 +113,7 @@ struct Model {
     [[nodiscard]] const Gateway& operator[](GatewayId id) const { return gateways[id.index()]; }
     [[nodiscard]] const Endpoint& operator[](EndpointId id) const { return endpoints[id.index()]; }
     [[nodiscard]] const Service& operator[](ServiceId id) const { return services[id.index()]; }
+    friend bool operator==(const Model&, const Model&) = default;
 };
 
 /// "fra1/203.0.113.10": the name by which people, overrides and history call an endpoint.

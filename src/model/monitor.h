@@ -95,6 +95,7 @@ struct Monitor {
 
     /// Type as the configuration spells it: "tcp", "tls", "http", "ike", "icmp", ...
     [[nodiscard]] std::string_view type() const noexcept;
+    friend bool operator==(const Monitor&, const Monitor&) = default;
 };
 
 }  // namespace fairway
