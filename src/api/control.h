@@ -84,13 +84,16 @@ class Control {
     /// nothing waits.
     virtual Result<std::vector<GatewayId>> confirm(ServiceId service, const std::string& actor) = 0;
 
-    /// Reads the configuration again; refused, it changes nothing.
-    virtual ReloadOutcome reload(const std::string& actor) = 0;
-    /// Opens the geo databases again; refused, the old ones stay.
-    virtual Result<void> reload_geoip(const std::string& actor) = 0;
+    /// Reads the configuration again, on a thread of its own (a large one takes seconds); refused, it changes
+    /// nothing. While one runs, another waits for it and reads afresh.
+    virtual void reload(const std::string& actor, std::function<void(ReloadOutcome)> done) = 0;
+    /// Opens the geo databases again, likewise; refused, the old ones stay.
+    virtual void reload_geoip(const std::string& actor, std::function<void(Result<void>)> done) = 0;
 
-    /// Probes once, outside the schedule, without touching health.
-    virtual void probe_now(EndpointId endpoint, MonitorId monitor, std::function<void(ProbeResult)> done) = 0;
+    /// Probes once, outside the schedule, without touching health. The strings are the steps, for people:
+    /// "connect 127.0.0.1:443: 0.2 ms".
+    virtual void probe_now(EndpointId endpoint, MonitorId monitor,
+                           std::function<void(ProbeResult, std::vector<std::string>)> done) = 0;
 };
 
 }  // namespace fairway
