@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// From a question to its answer, without I/O: bytes in, bytes out, time passed in. One Answerer a thread;
+// after warm-up it allocates nothing. The same code answers our own server and explains; the PowerDNS backend
+// and reports list the records of one owner name or zone by answer_records.h.
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "base/bytes.h"
+#include "base/ip.h"
+#include "dns/serving.h"
+#include "dns/types.h"
+#include "model/ids.h"
+
+namespace fairway::dns {
+
+enum class Transport : uint8_t { udp, tcp };
+
+/// One message from a client.
+struct Request {
+    ByteSpan message;  // without TCP's length
+    IpAddress source;
+    Transport transport = Transport::udp;
+    uint32_t unix_seconds = 0;  // for cookies
+    /// TCP only: what edns-tcp-keepalive tells the client, in units of 100 ms (RFC 7828).
+    uint16_t keepalive = 0;
+};
+
+/// What became of a request, for counters and logs.
+struct Outcome {
+    bool answered = false;  // false: no reply must be sent
+    Rcode rcode = Rcode::noerror;
+    bool has_edns = false;
+    bool has_ecs = false;
+    bool truncated = false;
+    bool last_resort = false;  // no member was healthy and `all_down` decided
+    ServiceId service;         // that steered the answer, or invalid
+    EndpointId endpoint;       // answered first, or invalid
+};
+
+class Answerer {
+  public:
+    Answerer();
+    ~Answerer();
+    Answerer(Answerer&&) noexcept;
+    Answerer& operator=(Answerer&&) noexcept;
+
+    /// Writes the reply to `request` into `out` and returns its size; 0: send nothing. `out` must have room
+    /// for max_udp_answer octets (UDP) or max_tcp_answer (TCP), and must not overlap the request.
+    [[nodiscard]] size_t answer(const Serving& serving, const Request& request, std::span<uint8_t> out);
+    /// Of the last answer().
+    [[nodiscard]] const Outcome& outcome() const noexcept;
+
+    static constexpr size_t max_udp_answer = 4096;
+    static constexpr size_t max_tcp_answer = 65535;
+
+  private:
+    class Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace fairway::dns
