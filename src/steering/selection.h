@@ -25,7 +25,7 @@ struct Client {
 /// What to answer for a service.
 enum class SelectionKind : uint8_t {
     endpoints,  // answer the endpoints, in order
-    name,       // CNAME to `Service::fallback_name`
+    name,       // CNAME to the `fallback_name` of `Selection::service`
     nodata,
     servfail,
     refuse
@@ -35,16 +35,28 @@ struct Selection {
     SelectionKind kind = SelectionKind::endpoints;
     std::vector<EndpointId> endpoints;  // best first; at most max_endpoints
     seconds ttl{0};
-    /// SCOPE PREFIX-LENGTH for the address that decided, of its family: the widest prefix around it for which
-    /// the same answer is given. 0: not tailored to the client.
+    /// SCOPE PREFIX-LENGTH to answer with: the widest prefix around the client's subnet (around the source
+    /// for a client without one) in which every client gets the same answer. 0: not tailored to the client.
     uint8_t scope = 0;
     /// The address that decided: the ECS network, or the source.
     IpAddress decided_by;
     bool used_ecs = false;
     /// No candidate was healthy and `all_down` decided.
     bool last_resort = false;
-    /// The service whose endpoints these are: differs from the one asked for after fallback to a service.
+    /// The service that decided in the end: differs from the one asked for after fallback to a service.
     ServiceId service;
+    /// Working space of select(), kept here so that it is allocated once; means nothing to anyone else.
+    struct Candidate {
+        EndpointId endpoint;
+        GatewayId gateway;
+        uint32_t gateway_position = 0;   // in the service's configuration
+        uint32_t endpoint_position = 0;  // among all endpoints of the service
+        uint32_t gateway_tier = 0;       // gateways of one tier are equally good so far
+        uint32_t endpoint_tier = 0;      // the same for endpoints within their gateway
+        uint64_t gateway_key = 0;        // of the ranking at work, lower is better
+        uint64_t endpoint_key = 0;
+    };
+    std::vector<Candidate> candidates;
 
     /// BIND refuses RRsets with more than 100 records.
     static constexpr size_t max_endpoints = 64;
