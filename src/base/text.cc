@@ -74,4 +74,28 @@ std::string_view trim(std::string_view text) noexcept {
     return text.substr(first, text.find_last_not_of(blanks) - first + 1);
 }
 
+std::string escape_text(std::string_view text, size_t limit) {
+    constexpr std::string_view digits = "0123456789abcdef";
+    std::string escaped;
+    for (const char c : text.substr(0, limit)) {
+        const auto octet = static_cast<unsigned char>(c);
+        if (c == '\\' || c == '"') {
+            escaped += '\\';
+            escaped += c;
+        } else if (c == '\r') {
+            escaped += "\\r";
+        } else if (c == '\n') {
+            escaped += "\\n";
+        } else if (octet < 0x20 || octet > 0x7e) {
+            escaped += "\\x";
+            escaped += digits[octet >> 4];
+            escaped += digits[octet & 15];
+        } else {
+            escaped += c;
+        }
+    }
+    if (text.size() > limit) escaped += "...";
+    return escaped;
+}
+
 }  // namespace fairway

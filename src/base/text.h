@@ -23,4 +23,8 @@ namespace fairway {
 /// `text` without blanks at either end.
 [[nodiscard]] std::string_view trim(std::string_view text) noexcept;
 
+/// Text from an untrusted source for a message to people: at most `limit` octets of it, quotes, backslashes
+/// and everything but printable ASCII written as escapes, with "..." where it was cut.
+[[nodiscard]] std::string escape_text(std::string_view text, size_t limit);
+
 }  // namespace fairway
