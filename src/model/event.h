@@ -12,6 +12,8 @@ namespace fairway {
 enum class EventKind : uint8_t {
     endpoint,   // an endpoint's measured or effective state changed
     gateway,    // a gateway's effective state changed
+    zone,       // a zone's gateways, all together
+    region,     // a region's
     service,    // a service's answers changed in kind: failover, all down, recovery, waiting for confirmation
     override_,  // an override was set, changed, cleared or expired
     config,     // reload accepted or refused

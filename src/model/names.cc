@@ -40,8 +40,8 @@ std::string_view to_string(ProbeLayer layer) noexcept {
 }
 
 std::string_view to_string(EventKind kind) noexcept {
-    static constexpr std::array<std::string_view, 7> names{"endpoint", "gateway", "service", "override",
-                                                           "config",   "geoip",   "system"};
+    static constexpr std::array<std::string_view, 9> names{
+        "endpoint", "gateway", "zone", "region", "service", "override", "config", "geoip", "system"};
     return name_of(names, kind);
 }
 
