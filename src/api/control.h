@@ -26,7 +26,7 @@ namespace fairway {
 
 class HealthEngine;
 namespace dns {
-class Serving;
+struct Serving;
 }
 namespace geoip {
 class Locator;

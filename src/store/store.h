@@ -13,6 +13,7 @@
 // outstanding when the store is destroyed are not run.
 
 #include <cstdint>
+#include <deque>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -27,6 +28,10 @@
 #include "model/override.h"
 
 namespace fairway {
+
+namespace store {
+class Database;
+}
 
 struct StoreError {
     enum class Kind : uint8_t {
@@ -57,8 +62,8 @@ struct AuditEntry {
 /// What is asked of the events or of the audit trail.
 struct EventQuery {
     int64_t after_id = 0;                // only ids beyond it
-    std::optional<WallTime> since;       // only this or later
-    std::optional<std::string> subject;  // only this one
+    std::optional<WallTime> since{};       // only this or later
+    std::optional<std::string> subject{};  // only this one
     size_t limit = 1000;                 // the newest that match, oldest of them first
 };
 
@@ -164,21 +169,31 @@ class Store {
     void remember(std::vector<RememberedHealth> health);
 
   private:
-    class Writer;
+    struct Disk;
+    struct Subscribers;
 
-    void overrides_are(std::vector<Override> overrides);
+    template <class Value>
+    using Done = std::function<void(StoreResult<Value>)>;
+    /// On the loop's thread, unless the store is gone by then.
+    void soon(std::function<void()> action);
+    void on_outage(const std::string& why);
+    void on_problem(const std::string& what);
+    void read_all(WallTime now);
+    void read_copy(const std::function<void(store::Database&)>& read);
+    template <class Value>
+    void change(std::function<StoreResult<Value>(store::Database&)> work,
+                std::function<void(const Value&, std::vector<Override>&)> apply, Done<Value> done);
 
     StoreOptions options_;
     std::vector<std::string> problems_;
     std::string outage_;
     std::vector<Override> overrides_;
     std::vector<RememberedHealth> remembered_;
-    std::vector<Event> ring_;
-    size_t ring_next_ = 0;
+    std::deque<Event> recent_;
     int64_t last_event_ = 0;
-    struct Subscribers;
     std::shared_ptr<Subscribers> subscribers_;
-    std::unique_ptr<Writer> writer_;
+    std::shared_ptr<Store*> self_;  // expires with the store; what was posted looks at it first
+    std::unique_ptr<Disk> disk_;
 };
 
 }  // namespace fairway
