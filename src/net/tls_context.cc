@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <system_error>
 
 #include "base/text.h"
 #include "net/tls.h"
@@ -23,8 +24,11 @@ constexpr std::array system_bundles{"/etc/ssl/certs/ca-certificates.crt", "/etc/
 
 std::string library_error() {
     const unsigned long code = ERR_peek_error();
-    const char* text = code == 0 ? nullptr : ERR_reason_error_string(code);
-    std::string reason = text == nullptr ? "unknown error" : ascii_lower(text);
+    const char* text = ERR_reason_error_string(code);
+    std::string reason = ERR_SYSTEM_ERROR(code) ? std::generic_category().message(ERR_GET_REASON(code))
+                         : text == nullptr      ? "unknown error"
+                                                : text;
+    reason = ascii_lower(reason);
     ERR_clear_error();
     return reason;
 }
