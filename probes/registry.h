@@ -15,6 +15,10 @@
 
 namespace fairway {
 
+namespace net {
+class TlsContexts;
+}  // namespace net
+
 /// What an exchange is made for; the address may change between attempts (Attempt::peer).
 struct ProbeTarget {
     std::string_view host;  // as written: a name or an address. Outlives the exchange
@@ -51,12 +55,15 @@ class EchoProbe {
 using CompiledProbe =
     std::variant<std::unique_ptr<StreamProbe>, std::unique_ptr<DatagramProbe>, std::unique_ptr<EchoProbe>>;
 
-/// Reads files (certificates). The error is for an operator; probes of such a monitor fail with it as their
-/// reason, layer `internal`.
-[[nodiscard]] Result<CompiledProbe> compile_probe(const Monitor& monitor);
+/// Reads files (certificates), through `tls` so that monitors which name the same authorities share them; it
+/// is needed only during the call, and a new one reads files afresh. The error is for an operator; probes of
+/// such a monitor fail with it as their reason, layer `internal`.
+[[nodiscard]] Result<CompiledProbe> compile_probe(const Monitor& monitor, net::TlsContexts& tls);
 
 // One per probe type, in the file of that name; the alternative of monitor.probe is the type's.
 [[nodiscard]] Result<CompiledProbe> compile_tcp(const Monitor& monitor);
 [[nodiscard]] Result<CompiledProbe> compile_icmp(const Monitor& monitor);
+[[nodiscard]] Result<CompiledProbe> compile_tls(const Monitor& monitor, net::TlsContexts& tls);
+[[nodiscard]] Result<CompiledProbe> compile_http(const Monitor& monitor, net::TlsContexts& tls);
 
 }  // namespace fairway

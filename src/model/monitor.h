@@ -47,9 +47,9 @@ struct HttpProbe {
     std::vector<std::pair<std::string, std::string>> headers;
     std::vector<std::pair<uint16_t, uint16_t>> status{{200, 299}};  // inclusive ranges
     std::string expect;                                             // substring of the body, or empty
-    std::string expect_regex;                                       // ECMAScript, or empty
-    uint32_t body_limit = 65536;                                    // bytes of body read at most
-    uint8_t redirects = 0;  // how many to follow, to the same address only
+    std::string expect_regex;     // RE2 syntax, searched for in the body; or empty
+    uint32_t body_limit = 65536;  // bytes of body read at most
+    uint8_t redirects = 0;        // how many to follow, to the same address only
     friend bool operator==(const HttpProbe&, const HttpProbe&) = default;
 };
 
