@@ -59,7 +59,9 @@ class Control {
   public:
     virtual ~Control() = default;
 
+    /// The same instant by both clocks: what people read, and what the health engine counts in.
     [[nodiscard]] virtual WallTime now() const = 0;
+    [[nodiscard]] virtual MonotonicTime monotonic_now() const = 0;
     [[nodiscard]] virtual const config::Config& config() const = 0;
     /// The compiled model in force; the same as config().model.
     [[nodiscard]] virtual std::shared_ptr<const Model> model() const = 0;
@@ -87,6 +89,8 @@ class Control {
     /// Reads the configuration again, on a thread of its own (a large one takes seconds); refused, it changes
     /// nothing. While one runs, another waits for it and reads afresh.
     virtual void reload(const std::string& actor, std::function<void(ReloadOutcome)> done) = 0;
+    /// Reads the configuration as reload() would and says what that would change; changes nothing.
+    virtual void check_config(std::function<void(ReloadOutcome)> done) = 0;
     /// Opens the geo databases again, likewise; refused, the old ones stay.
     virtual void reload_geoip(const std::string& actor, std::function<void(Result<void>)> done) = 0;
 

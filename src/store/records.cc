@@ -27,9 +27,9 @@ Enum parse_name(const std::array<Enum, count>& values, std::string_view name, En
 
 constexpr std::array health_states{HealthState::unknown, HealthState::up, HealthState::suspect,
                                    HealthState::degraded, HealthState::down};
-constexpr std::array event_kinds{EventKind::endpoint,  EventKind::gateway, EventKind::service,
-                                 EventKind::override_, EventKind::config,  EventKind::geoip,
-                                 EventKind::system};
+constexpr std::array event_kinds{EventKind::endpoint, EventKind::gateway, EventKind::zone,
+                                 EventKind::region,   EventKind::service, EventKind::override_,
+                                 EventKind::config,   EventKind::geoip,   EventKind::system};
 constexpr std::array severities{Severity::info, Severity::warning, Severity::critical};
 
 constexpr std::string_view override_columns =

@@ -61,10 +61,10 @@ struct AuditEntry {
 
 /// What is asked of the events or of the audit trail.
 struct EventQuery {
-    int64_t after_id = 0;                // only ids beyond it
+    int64_t after_id = 0;                  // only ids beyond it
     std::optional<WallTime> since{};       // only this or later
     std::optional<std::string> subject{};  // only this one
-    size_t limit = 1000;                 // the newest that match, oldest of them first
+    size_t limit = 1000;                   // the newest that match, oldest of them first
 };
 
 /// What is known of an endpoint across a restart, by its path ("fra1/203.0.113.10").

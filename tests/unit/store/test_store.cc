@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <catch2/catch.hpp>
 
+#include "store/database.h"
 #include "unit/store/posted.h"
 
 using namespace fairway;
@@ -178,9 +179,12 @@ TEST_CASE("the audit trail cannot be rewritten") {
         store.record({0, noon, "alice", "reload", "fairway.toml", "", ""});
         REQUIRE(audit(store, f.loop).size() == 1);
     }
-    const std::string file = (f.folder.path / "state" / "fairway.db").string();
-    CHECK(system(("sqlite3 " + file + " \"DELETE FROM audit\" 2>/dev/null").c_str()) != 0);
-    CHECK(system(("sqlite3 " + file + " \"UPDATE audit SET actor = 'bob'\" 2>/dev/null").c_str()) != 0);
+    for (const char* sql : {"DELETE FROM audit", "UPDATE audit SET actor = 'bob'"}) {
+        store::Database database(f.folder.path / "state" / "fairway.db", store::Database::Mode::read_write);
+        database.run(sql);
+        REQUIRE(database.error());
+        CHECK(database.error()->message == "the audit trail is append-only");
+    }
     Store store(f.options(), noon);
     CHECK(audit(store, f.loop).size() == 1);
 }

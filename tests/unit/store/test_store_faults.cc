@@ -12,6 +12,7 @@
 #include <fstream>
 #include <set>
 
+#include "store/database.h"
 #include "unit/store/posted.h"
 
 using namespace fairway;
@@ -230,8 +231,8 @@ TEST_CASE("a file of a newer version is left alone") {
         Store store(options_for(folder.path, loop), noon);
         REQUIRE(set(store, loop, {drain_of("fra1")}));
     }
-    const std::string file = (folder.path / "fairway.db").string();
-    REQUIRE(::system(("sqlite3 " + file + " 'PRAGMA user_version=99'").c_str()) == 0);
+    store::Database(folder.path / "fairway.db", store::Database::Mode::read_write)
+        .run("PRAGMA user_version=99");
     Posted loop;
     Store store(options_for(folder.path, loop), noon);
     REQUIRE_FALSE(store.problems().empty());
