@@ -7,8 +7,10 @@
 // Handles close asynchronously: a Timer, a Stream and so on can be destroyed at any time, inside their own
 // callback too; libuv's close callback frees the memory later. All of them must be gone before their loop is.
 
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 
 #include "base/clock.h"
 
@@ -18,7 +20,8 @@ namespace fairway::net {
 
 class Loop {
   public:
-    /// Throws std::system_error when the kernel refuses an epoll descriptor.
+    /// Throws std::system_error when the kernel refuses an epoll descriptor. The process ignores SIGPIPE from
+    /// now on.
     Loop();
     /// Finishes the closing of handles whose owners are gone; no callback of theirs is called.
     ~Loop();
@@ -44,6 +47,8 @@ class Loop {
     /// ended plus the work of the turn before it.
     [[nodiscard]] nanoseconds lag() const noexcept;
 
+    /// 64 KiB to read into, for whoever handles what was read before returning to the loop.
+    [[nodiscard]] std::span<uint8_t> scratch() noexcept;
     /// For the rest of this folder and for libraries that bring their own libuv support.
     [[nodiscard]] uv_loop_s* raw() noexcept;
 

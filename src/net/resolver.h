@@ -43,9 +43,10 @@ class Resolver {
         ~Query();
         [[nodiscard]] bool pending() const noexcept;
 
+        struct State;
+
       private:
         friend class Resolver;
-        struct State;
         explicit Query(std::shared_ptr<State> state) noexcept;
         std::shared_ptr<State> state_;  // shared with c-ares, which cannot cancel a single query
     };
@@ -61,8 +62,9 @@ class Resolver {
     /// text resolves to itself. The callback may destroy the query, not the resolver.
     Query resolve(std::string name, Callback callback);
 
-  private:
     struct State;
+
+  private:
     std::unique_ptr<State> state_;
 };
 

@@ -97,7 +97,6 @@ class Listener {
   private:
     struct State;
     State* state_;  // freed by libuv's close callback
-    std::filesystem::path unix_path_;
 };
 
 }  // namespace fairway::net

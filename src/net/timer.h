@@ -29,8 +29,8 @@ class Timer {
     void stop();
     [[nodiscard]] bool armed() const noexcept;
 
-    /// Whether the loop keeps running for this timer alone; it does unless told otherwise.
-    void keep_loop_alive(bool keep);
+    /// The loop may end although this timer is armed.
+    void let_loop_end();
 
   private:
     struct State;

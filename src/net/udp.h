@@ -30,6 +30,7 @@ class UdpSocket {
   private:
     void receive();
 
+    Loop& loop_;
     UniqueFd fd_;
     SocketAddress local_;
     std::shared_ptr<OnDatagram> on_datagram_;  // held by receive() while it runs: the callback may destroy us
