@@ -122,6 +122,11 @@ class DatagramExchange {
     virtual void release() noexcept {}
 };
 
+/// The usual results; the driver adds the RTT and the lag.
+[[nodiscard]] ProbeResult passed(std::string detail = {});
+[[nodiscard]] ProbeResult degraded(ProbeLayer layer, std::string reason, std::string detail = {});
+[[nodiscard]] ProbeResult failed(ProbeLayer layer, std::string reason, std::string detail = {});
+
 /// Text from the network for a reason or a detail: at most `limit` characters, everything but printable ASCII
 /// escaped, "..." when something was cut.
 [[nodiscard]] std::string printable(std::string_view text, size_t limit = 64);
