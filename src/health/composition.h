@@ -12,14 +12,17 @@
 
 namespace fairway {
 
-/// What composition wants to know of an endpoint.
+/// What composition wants to know of an endpoint, and what it says of it.
 struct Member {
     HealthState measured = HealthState::unknown;
     HealthState effective = HealthState::unknown;
     bool withheld = false;
     bool forced_up = false;
     bool addressed = false;  // has an address to answer with
-    MonotonicTime up_since;  // since when `effective` has been up (suspect included); read only while it is
+    /// Since when it has been up but for operators (suspect included); MonotonicTime::min() if it never came
+    /// back from anything but unknown. Read only while it is up.
+    MonotonicTime up_since;
+    bool serving = false;  // set by compose()
 };
 
 struct Composition {
@@ -32,8 +35,8 @@ struct Composition {
     std::optional<MonotonicTime> failback_at;
 };
 
-/// `previous` is the active endpoint so far (active_standby). Sets serving[i] for each member.
-[[nodiscard]] Composition compose(const Gateway& gateway, std::span<const Member> members,
-                                  std::optional<size_t> previous, MonotonicTime now, std::span<bool> serving);
+/// `previous` is the position of the active endpoint so far (active_standby). Sets `serving` of each member.
+[[nodiscard]] Composition compose(const Gateway& gateway, std::span<Member> members,
+                                  std::optional<size_t> previous, MonotonicTime now);
 
 }  // namespace fairway

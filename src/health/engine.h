@@ -15,6 +15,7 @@
 // not withdraw what it has not looked at, but it is in doubt and every known usable one is better. The first
 // result decides at once.
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -128,8 +129,7 @@ struct ServiceReport {
 
 class HealthEngine {
   public:
-    explicit HealthEngine(HealthSettings settings = {});
-    ~HealthEngine();
+    explicit HealthEngine(const HealthSettings& settings = {});
     HealthEngine(const HealthEngine&) = delete;
     HealthEngine& operator=(const HealthEngine&) = delete;
 
@@ -174,8 +174,126 @@ class HealthEngine {
     [[nodiscard]] bool isolated() const noexcept { return isolated_; }
 
   private:
+    /// Why something is being looked at again: only what is measured may wait for a failover.
+    enum class Cause : uint8_t { measurement, admin, configuration };
+    /// What was last heard of an endpoint: nothing ever (or not for a long time), something, nothing any
+    /// more.
+    enum class Heard : uint8_t { never, answering, silent };
+    /// How a gateway counts in its region, its zone and its services.
+    enum class Standing : uint8_t { usable, unknown, down, withheld };
+    enum class Timer : uint8_t { endpoint, gateway, service, thaw };
+
+    struct EndpointState {
+        size_t first_slot = 0;  // in monitors_; as many as its gateway has monitors
+        AdminDecision admin;
+        Heard heard = Heard::never;
+        bool fell_silent = false;                    // down by silence, so recently that it counts as lost
+        bool frozen = false;                         // answered as `settled` although it is down
+        HealthState settled = HealthState::unknown;  // measured when it last was known and not down
+        MonotonicTime measured_since, effective_since;
+        MonotonicTime up_since = MonotonicTime::min();  // as Member::up_since
+        std::optional<MonotonicTime> held_until, lost_until;
+        FlapPenalty penalty, penalty_before_fall;
+        std::string last_change;
+    };
+    struct GatewayState {
+        std::optional<Standing> standing;  // as counted by its areas and services
+        std::optional<size_t> active;      // position in its endpoints
+        std::optional<MonotonicTime> failback_at;
+        std::string_view shown = "unknown";  // the last transition's `to`
+        MonotonicTime since;
+        std::string last_change;
+        size_t serving = 0;
+        size_t zone = SIZE_MAX;           // position in zones_
+        std::vector<ServiceId> services;  // that name it
+    };
+    /// Of gateways, by standing.
+    struct Tally {
+        std::array<uint32_t, 4> counts{};
+        [[nodiscard]] uint32_t operator[](Standing standing) const {
+            return counts[static_cast<size_t>(standing)];
+        }
+        [[nodiscard]] uint32_t total() const { return counts[0] + counts[1] + counts[2] + counts[3]; }
+        [[nodiscard]] HealthState state() const;
+        void move(std::optional<Standing> from, Standing to);
+    };
+    struct AreaState {
+        std::string_view name;  // in the model
+        Tally tally;
+        std::string_view shown = "unknown";
+    };
+    struct ServiceState {
+        Tally tally;
+        size_t serving = 0;  // endpoints
+        std::string_view shown = "unknown";
+        std::vector<ServiceReport::Held> held;
+    };
+    /// Why, for the transitions that follow from it.
+    struct Note {
+        std::string reason;
+        ProbeLayer layer = ProbeLayer::none;
+    };
+
+    // Endpoints.
+    void refresh(EndpointId id, Cause cause, Note note, MonotonicTime now);
+    [[nodiscard]] HealthState measure(EndpointId id);
+    void damp(EndpointId id, HealthState before, HealthState after, Note& note, MonotonicTime now);
+    void listen(EndpointId id, HealthState before, HealthState after, MonotonicTime now);
+    void set_heard(EndpointState& state, Heard heard);
+    void set_fell_silent(EndpointState& state, bool fell);
+    void set_window();
+    void judge_isolation(MonotonicTime now);
+    void freeze(EndpointId id);
+    void thaw();
+    void update_rtt(EndpointId id);
+    [[nodiscard]] std::span<const MonitorState> slots(EndpointId id) const;
+
+    // What is made of endpoints.
+    void refresh_gateway(GatewayId id, Cause cause, const Note& note, MonotonicTime now);
+    void tell_gateway(GatewayId id, std::string_view shown, const Note& note, MonotonicTime now);
+    void restand(GatewayId id, Standing standing);
+    void tell_areas(GatewayId id, const Note& note, MonotonicTime now);
+    void hold_failover(ServiceId id, GatewayId gateway, bool starts, MonotonicTime now);
+    void release_due(ServiceId id, MonotonicTime now);
+    void publish_held(ServiceId id);
+    void tell_service(ServiceId id, const Note& note, MonotonicTime now);
+    void tell_area(AreaState& area, Transition::Subject subject, size_t id, const Note& note,
+                   MonotonicTime now);
+    [[nodiscard]] bool hold_would_starve(GatewayId gateway) const;
+    [[nodiscard]] AreaReport report_area(const AreaState& area) const;
+
+    /// Does what the changes so far have brought about; ends every public call that changes something.
+    void settle(MonotonicTime now);
+    void carry_over(HealthEngine& old);
+    std::vector<UnresolvedOverride> resolve_overrides(std::vector<AdminDecision>& decisions,
+                                                      std::vector<const Override*>& reasons) const;
+    void set_timer(Timer timer, size_t id, std::optional<MonotonicTime> at);
+
+    HealthSettings settings_;
+    nanoseconds isolation_window_{0};
     std::shared_ptr<const Model> model_;
+    std::vector<MonitorState> monitors_;
+    std::vector<EndpointState> endpoints_;
+    std::vector<GatewayState> gateways_;
+    std::vector<AreaState> regions_;
+    std::vector<AreaState> zones_;  // by name
+    std::vector<ServiceState> services_;
+    std::vector<Override> overrides_;
+
+    size_t silent_ = 0, answering_ = 0, fell_silent_ = 0;  // endpoints
     bool isolated_ = false;
+
+    std::vector<ServiceId> starved_;   // lost their last serving endpoint
+    std::vector<EndpointId> revisit_;  // were frozen or thawed
+    std::set<std::pair<MonotonicTime, uint64_t>> deadlines_;
+    std::map<uint64_t, MonotonicTime> timers_;
+    std::vector<Transition> transitions_;
+    HealthSnapshot working_;
+    bool changed_ = true;
+    std::shared_ptr<const HealthSnapshot> published_;
+    // Reused from call to call.
+    std::vector<HealthState> states_;
+    std::vector<Member> members_;
 };
 
 }  // namespace fairway

@@ -10,23 +10,6 @@
 namespace fairway {
 namespace {
 
-// Position in the order "worst first" of the header.
-constexpr int rank(HealthState state) {
-    switch (state) {
-        case HealthState::down:
-            return 0;
-        case HealthState::unknown:
-            return 1;
-        case HealthState::degraded:
-            return 2;
-        case HealthState::suspect:
-            return 3;
-        case HealthState::up:
-            return 4;
-    }
-    return 1;
-}
-
 constexpr HealthState negate(HealthState state) {
     if (state == HealthState::unknown) return state;
     return state == HealthState::down ? HealthState::up : HealthState::down;

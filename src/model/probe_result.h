@@ -52,7 +52,7 @@ struct ProbeResult {
 enum class Pace : uint8_t {
     interval,  // nothing is in doubt
     recheck,   // in doubt: the monitor's recheck interval
-    at_once    // the peer refused explicitly and one more refusal is needed: now, subject to the rate caps
+    at_once    // the peer has just refused explicitly: ask again now, subject to the rate caps
 };
 
 /// "TLS: certificate expired 3 days ago", "transport: connect refused"; "ok" for a plain pass.
