@@ -40,8 +40,20 @@ struct ServedZone {
     uint32_t serial = 0;        // of its SOA
     uint32_t soa_ttl = 0;       // seconds
     uint32_t negative_ttl = 0;  // min(SOA TTL, SOA MINIMUM), RFC 2308 section 5; seconds
-    uint32_t apex_node = 0;     // in the table
-    uint32_t soa_set = 0;       // in the table
+    // In the table; nodes of a zone are [first_node, last_node) in canonical order, the apex first.
+    uint32_t first_node = 0;
+    uint32_t last_node = 0;
+    uint32_t soa_set = 0;
+};
+
+/// What the table knows of a steered name beside its node.
+struct SteeredName {
+    uint32_t node = no_index;
+    /// Whether any member, those of services it falls back to included, has or may get an address of the
+    /// family.
+    bool may_have_v4 = false;
+    bool may_have_v6 = false;
+    ByteSpan fallback;  // wire form of Service::fallback_name; empty when there is none
 };
 
 class Authority {
@@ -69,6 +81,13 @@ class Authority {
     [[nodiscard]] const ServedZone* zone_at(const Name& apex) const noexcept;
     [[nodiscard]] const ServedZone* zone_by_id(int32_t id) const noexcept;
 
+    [[nodiscard]] const SteeredName& steered(ServiceId id) const noexcept { return steered_[id.index()]; }
+    /// Wire form of an endpoint's host; empty when that is an address.
+    [[nodiscard]] ByteSpan host_of(EndpointId id) const noexcept { return hosts_[id.index()]; }
+
+    Authority(const Authority&) = delete;
+    Authority& operator=(const Authority&) = delete;
+
   private:
     friend class AuthorityBuilder;
     Authority() = default;
@@ -76,6 +95,9 @@ class Authority {
     std::shared_ptr<const Model> model_;
     std::vector<ServedZone> zones_;
     ZoneTable table_;
+    std::vector<SteeredName> steered_;  // by ServiceId
+    std::vector<ByteSpan> hosts_;       // by EndpointId
+    std::vector<uint8_t> names_;        // what fallback and hosts_ point into
 };
 
 }  // namespace fairway::dns

@@ -1,0 +1,570 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dns/answer.h"
+
+#include <algorithm>
+#include <array>
+
+#include "dns/answer_debug.h"
+#include "dns/authority.h"
+#include "dns/message.h"
+#include "health/snapshot.h"
+#include "steering/steering.h"
+
+namespace fairway::dns {
+namespace {
+
+using Section = ResponseWriter::Section;
+
+constexpr size_t max_chain = 16;       // CNAMEs followed for one question
+constexpr size_t max_additional = 32;  // hosts whose addresses are added to one answer
+constexpr size_t least_udp = 512;      // RFC 1035 section 4.2.1, RFC 6891 section 6.2.3
+constexpr uint32_t hinfo_ttl = 3600;
+constexpr std::array<uint8_t, 9> hinfo_data{7, 'R', 'F', 'C', '8', '4', '8', '2', 0};  // RFC 8482 section 4.2
+
+// Questions about the answering itself have an address instead of a steered name's policy.
+bool is_transfer(RecordType type) {
+    return type == RecordType::axfr || type == RecordType::ixfr;
+}
+
+// Types that are no data: an answer to them could only be a misunderstanding (RFC 6895 section 3.1).
+Rcode fault_of(RecordType type) {
+    switch (type) {
+        case RecordType::opt:
+        case RecordType::tsig:
+            return Rcode::formerr;
+        case RecordType::tkey:
+        case RecordType::maila:
+        case RecordType::mailb:
+            return Rcode::notimp;
+        default:
+            return Rcode::noerror;
+    }
+}
+
+ByteSpan address_bytes(const std::optional<IpAddress>& address, RecordType type) {
+    const IpFamily wanted = type == RecordType::a ? IpFamily::v4 : IpFamily::v6;
+    return address && address->family() == wanted ? address->bytes() : ByteSpan();
+}
+
+}  // namespace
+
+class Answerer::Impl {
+  public:
+    Impl() { selection_.endpoints.reserve(Selection::max_endpoints); }
+
+    size_t answer(const Serving& serving, const Request& request, std::span<uint8_t> out);
+    [[nodiscard]] const Outcome& outcome() const noexcept { return outcome_; }
+
+  private:
+    // The name that is being looked up: the question's, then the target of each CNAME. The bytes are the
+    // table's or lowered_; `owner` is what to write as owner, with the client's case as long as it is the
+    // question's.
+    struct Subject {
+        ByteSpan lowered;
+        ByteSpan owner;
+        size_t labels = 0;
+        size_t chain = 0;
+    };
+    enum class Next : uint8_t { done, follow };
+
+    void prepare_edns(const Request& request);
+    size_t limit(const Request& request, std::span<uint8_t> out) const;
+    void resolve();
+    void answer_chaos();
+    Next answer_name(Subject& subject);
+    Next answer_node(const Node& node, Subject& subject);
+    void answer_steered(const Node& node, const Subject& subject);
+    void answer_addresses(const Node& node, const Subject& subject);
+    void answer_debug(const Node& node, const Subject& subject);
+    void answer_ds_of_child(const Node& apex, const Subject& subject);
+    void refer(const Node& cut);
+    void nodata(const ServedZone& zone, uint32_t ttl_cap = UINT32_MAX);
+    void nxdomain(const ServedZone& zone);
+    void fail(Rcode rcode, ExtendedError error, std::string_view text);
+    bool add_set(Section section, ByteSpan owner, bool is_question, const StaticSet& set, uint32_t ttl_cap);
+    void add_additional(const StaticSet& set);
+    bool add_host(uint32_t node);
+    bool add_alias(const Subject& subject, uint32_t ttl, ByteSpan target);
+    void select(const Node& node);
+    [[nodiscard]] bool is_question(const Subject& subject) const { return subject.chain == 0; }
+
+    Query query_;
+    EdnsResponse edns_;
+    ResponseWriter writer_;
+    Selection selection_;
+    Outcome outcome_;
+
+    // Of the current request.
+    const Serving* serving_ = nullptr;
+    const Request* request_ = nullptr;
+    const ZoneTable* table_ = nullptr;
+    Rcode rcode_ = Rcode::noerror;
+    uint16_t flags_ = 0;
+    bool truncated_ = false;
+    std::array<uint8_t, Name::max_size> lowered_{};
+    std::array<uint32_t, max_additional> added_hosts_{};
+    size_t added_host_count_ = 0;
+};
+
+size_t Answerer::Impl::answer(const Serving& serving, const Request& request, std::span<uint8_t> out) {
+    outcome_ = Outcome();
+    const QueryFault fault = parse_query(request.message, query_);
+    if (fault == QueryFault::drop) return 0;
+    serving_ = &serving;
+    request_ = &request;
+    table_ = &serving.authority->table();
+    rcode_ = Rcode::noerror;
+    flags_ = 0;
+    truncated_ = false;
+    added_host_count_ = 0;
+    outcome_.answered = true;
+    outcome_.has_edns = query_.edns.present;
+    outcome_.has_ecs = query_.edns.present && query_.edns.has_subnet;
+
+    prepare_edns(request);
+    // Whatever is decided about the client's subnet later, the OPT keeps its size: only an error text adds to
+    // it, and answers with one carry no records.
+    writer_.begin(out.first(limit(request, out)), query_, query_.edns.present ? edns_.size() : 0);
+    switch (fault) {
+        case QueryFault::formerr:
+            rcode_ = Rcode::formerr;
+            break;
+        case QueryFault::notimp:
+            rcode_ = Rcode::notimp;
+            break;
+        case QueryFault::badvers:
+            rcode_ = Rcode::badvers;
+            break;
+        default:
+            resolve();
+            break;
+    }
+    if (truncated_) {
+        // A partial RRset helps nobody (RFC 2181 section 9): the client comes back over TCP.
+        writer_.rewind(writer_.after_question());
+        flags_ |= flag::tc;
+    }
+    outcome_.truncated = truncated_;
+    outcome_.rcode = rcode_;
+    return writer_.finish(query_, flags_, rcode_, query_.edns.present ? &edns_ : nullptr);
+}
+
+void Answerer::Impl::prepare_edns(const Request& request) {
+    edns_ = EdnsResponse();
+    const Edns& asked = query_.edns;
+    if (!asked.present) return;
+    const AnswerSettings& settings = *serving_->settings;
+    edns_.udp_size = settings.udp_limit;
+    edns_.dnssec_ok = asked.dnssec_ok;
+    if (asked.version != 0) return;
+    if (asked.wants_nsid) edns_.nsid = settings.nsid;
+    if (asked.has_cookie && settings.cookies) {
+        edns_.has_cookie = true;
+        edns_.client_cookie = asked.client_cookie;
+        edns_.server_cookie = make_server_cookie(settings.cookies->current, asked.client_cookie,
+                                                 request.source, request.unix_seconds);
+    }
+    // RFC 7828 section 3.3.1: the option means nothing over UDP.
+    if (asked.wants_keepalive && request.transport == Transport::tcp) edns_.keepalive = request.keepalive;
+    if (asked.has_subnet) edns_.subnet = &asked.subnet;
+}
+
+size_t Answerer::Impl::limit(const Request& request, std::span<uint8_t> out) const {
+    if (request.transport == Transport::tcp) return std::min(out.size(), max_tcp_answer);
+    size_t offered = least_udp;
+    if (query_.edns.present)
+        offered = std::clamp<size_t>(query_.edns.udp_size, least_udp,
+                                     std::max<size_t>(serving_->settings->udp_limit, least_udp));
+    return std::min(out.size(), offered);
+}
+
+void Answerer::Impl::fail(Rcode rcode, ExtendedError error, std::string_view text) {
+    writer_.rewind(writer_.after_question());
+    rcode_ = rcode;
+    flags_ = 0;
+    edns_.scope = 0;
+    edns_.error = error;
+    edns_.error_text = text;
+}
+
+void Answerer::Impl::resolve() {
+    if (!query_.has_question) {
+        // RFC 7873 section 5.4: a client only wants a cookie, or asks whether its own is good.
+        const AnswerSettings& settings = *serving_->settings;
+        const bool wrong =
+            !query_.edns.server_cookie.empty() &&
+            !(settings.cookies &&
+              check_server_cookie(*settings.cookies, query_.edns.client_cookie, query_.edns.server_cookie,
+                                  request_->source, request_->unix_seconds));
+        if (!settings.cookies)
+            rcode_ = Rcode::formerr;
+        else if (wrong)
+            rcode_ = Rcode::badcookie;
+        return;
+    }
+    if (query_.klass == RecordClass::chaos) {
+        answer_chaos();
+        return;
+    }
+    if (query_.klass != RecordClass::in) {
+        fail(Rcode::refused, ExtendedError::not_supported, "only class IN is served");
+        return;
+    }
+    rcode_ = fault_of(query_.type);
+    if (rcode_ != Rcode::noerror) return;
+
+    lower_wire(query_.name.wire(), lowered_.data());
+    Subject subject;
+    subject.lowered = ByteSpan(lowered_).first(query_.name.size());
+    subject.owner = query_.name.wire();
+    subject.labels = query_.name.labels();
+    while (answer_name(subject) == Next::follow) {
+    }
+}
+
+void Answerer::Impl::answer_chaos() {
+    static constexpr std::array<uint8_t, 11> id_server{2, 'i', 'd', 6, 's', 'e', 'r', 'v', 'e', 'r', 0};
+    static constexpr std::array<uint8_t, 15> hostname_bind{8,   'h', 'o', 's', 't', 'n', 'a', 'm',
+                                                           'e', 4,   'b', 'i', 'n', 'd', 0};
+    const std::string& id = serving_->settings->nsid;
+    const ByteSpan wire = query_.name.wire();
+    lower_wire(wire, lowered_.data());
+    const ByteSpan asked = ByteSpan(lowered_).first(wire.size());
+    const bool known = std::ranges::equal(asked, id_server) || std::ranges::equal(asked, hostname_bind);
+    // The version is nobody's business (RFC 4892 leaves it to the operator).
+    if (!known || id.empty() || (query_.type != RecordType::txt && query_.type != RecordType::any)) {
+        fail(Rcode::refused, ExtendedError::prohibited, {});
+        return;
+    }
+    std::array<uint8_t, 256> data{};
+    Writer text(data);
+    const auto shown = std::string_view(id).substr(0, 255);
+    text.u8(static_cast<uint8_t>(shown.size()));
+    text.text(shown);
+    flags_ |= flag::aa;
+    truncated_ =
+        !writer_.record(Section::answer, wire, RecordType::txt, 0, text.written(), RecordClass::chaos);
+}
+
+// RFC 1034 section 4.3.2, step 2 and 3.
+Answerer::Impl::Next Answerer::Impl::answer_name(Subject& subject) {
+    bool exact = false;
+    const uint32_t found = table_->find_encloser(subject.lowered, subject.labels, exact);
+    if (found == no_index) {
+        // The end of a chain that leaves our zones is the client's to follow.
+        if (is_question(subject)) fail(Rcode::refused, ExtendedError::not_authoritative, {});
+        return Next::done;
+    }
+    const Node& encloser = table_->node(found);
+    const ServedZone& zone = serving_->authority->zones()[encloser.zone];
+    if (is_question(subject) && is_transfer(query_.type)) {
+        fail(Rcode::refused, ExtendedError::prohibited, {});
+        return Next::done;
+    }
+    // RFC 4035 section 3.1.4.1: DS is the one type that lives above the zone cut.
+    const bool is_apex = exact && found == zone.first_node;
+    if (is_apex && query_.type == RecordType::ds && encloser.parent_zone != no_index) {
+        answer_ds_of_child(encloser, subject);
+        return Next::done;
+    }
+    if (encloser.cut != no_index) {
+        const bool ds_at_cut = exact && found == encloser.cut && query_.type == RecordType::ds;
+        if (!ds_at_cut) {
+            refer(table_->node(encloser.cut));
+            return Next::done;
+        }
+    }
+    flags_ |= flag::aa;
+    if (exact) return answer_node(encloser, subject);
+    if (encloser.wildcard != no_index) return answer_node(table_->node(encloser.wildcard), subject);
+    nxdomain(zone);
+    return Next::done;
+}
+
+Answerer::Impl::Next Answerer::Impl::answer_node(const Node& node, Subject& subject) {
+    const ServedZone& zone = serving_->authority->zones()[node.zone];
+    if (node.debug_of.valid()) {
+        answer_debug(node, subject);
+        return Next::done;
+    }
+    if (node.service.valid()) {
+        answer_steered(node, subject);
+        return Next::done;
+    }
+    const StaticSet* alias = table_->find_set(node, RecordType::cname);
+    if (alias != nullptr) {
+        const ByteSpan target = table_->data(table_->records(*alias).front());
+        if (!add_set(Section::answer, subject.owner, is_question(subject), *alias, UINT32_MAX)) {
+            truncated_ = true;
+            return Next::done;
+        }
+        // ANY gets what is here (RFC 8482 section 4.1), not where it leads.
+        if (query_.type == RecordType::cname || query_.type == RecordType::any ||
+            subject.chain + 1 >= max_chain)
+            return Next::done;
+        lower_wire(target, lowered_.data());
+        subject.lowered = ByteSpan(lowered_).first(target.size());
+        subject.owner = target;
+        subject.labels = 0;
+        for (size_t at = 0; target[at] != 0; at += target[at] + 1U) ++subject.labels;
+        ++subject.chain;
+        // Only within the zone: another zone's data has another owner, even if both are served here.
+        bool exact = false;
+        const uint32_t next = table_->find_encloser(subject.lowered, subject.labels, exact);
+        if (next == no_index || table_->node(next).zone != node.zone) return Next::done;
+        return Next::follow;
+    }
+    if (query_.type == RecordType::any) {
+        if (node.set_count == 0)
+            nodata(zone);
+        else if (!writer_.record(Section::answer, subject.owner, RecordType::hinfo, hinfo_ttl, hinfo_data))
+            truncated_ = true;
+        return Next::done;
+    }
+    const StaticSet* set = table_->find_set(node, query_.type);
+    if (set == nullptr) {
+        nodata(zone);
+        return Next::done;
+    }
+    if (!add_set(Section::answer, subject.owner, is_question(subject), *set, UINT32_MAX))
+        truncated_ = true;
+    else
+        add_additional(*set);
+    return Next::done;
+}
+
+void Answerer::Impl::select(const Node& node) {
+    Client client;
+    client.source = request_->source;
+    if (edns_.subnet != nullptr) client.ecs = edns_.subnet->prefix();
+    const ServiceId service = node.debug_of.valid() ? node.debug_of : node.service;
+    serving_->steering->select(service, *serving_->health, client, selection_);
+    outcome_.service = service;
+    outcome_.last_resort = selection_.last_resort;
+    if (edns_.subnet == nullptr) return;
+    const uint8_t bits = edns_.subnet->family == 1 ? 32 : 128;
+    // RFC 7871 section 7.1.2: nothing was told, so nothing was tailored to it.
+    edns_.scope = edns_.subnet->source == 0 ? uint8_t{0} : std::min(selection_.scope, bits);
+}
+
+void Answerer::Impl::answer_steered(const Node& node, const Subject& subject) {
+    const ServedZone& zone = serving_->authority->zones()[node.zone];
+    const SteeredName& steered = serving_->authority->steered(node.service);
+    const Service& service = serving_->authority->model()[node.service];
+    const bool wants_address = query_.type == RecordType::a || query_.type == RecordType::aaaa;
+    const bool is_alias = service.answer == AnswerKind::cname;
+    if (!wants_address && !is_alias) {
+        // Anything but addresses is static, whatever health says; only a CNAME to elsewhere could be in its
+        // place.
+        if (query_.type == RecordType::any) {
+            if (!writer_.record(Section::answer, subject.owner, RecordType::hinfo, hinfo_ttl, hinfo_data))
+                truncated_ = true;
+            return;
+        }
+        if (query_.type != RecordType::cname || steered.fallback.empty()) {
+            const StaticSet* set = table_->find_set(node, query_.type);
+            if (set == nullptr)
+                nodata(zone);
+            else if (!add_set(Section::answer, subject.owner, is_question(subject), *set, UINT32_MAX))
+                truncated_ = true;
+            else
+                add_additional(*set);
+            return;
+        }
+    }
+    // RFC 7871 section 7.2.1: of a chain that ends in a tailored answer only the start is given, so that each
+    // part is cached for whom it holds. The client asks again for the rest.
+    if (subject.chain > 0 && edns_.subnet != nullptr) return;
+    if (!serving_->health->first_round_done) {
+        fail(Rcode::servfail, ExtendedError::not_ready, "the first health checks have not finished");
+        return;
+    }
+    select(node);
+    const auto negative_ttl = static_cast<uint32_t>(std::max<int64_t>(selection_.ttl.count(), 0));
+    switch (selection_.kind) {
+        case SelectionKind::endpoints:
+            answer_addresses(node, subject);
+            return;
+        case SelectionKind::name: {
+            const ByteSpan target = serving_->authority->steered(selection_.service).fallback;
+            if (target.empty())
+                nodata(zone, negative_ttl);
+            else
+                truncated_ = !add_alias(subject, negative_ttl, target);
+            return;
+        }
+        case SelectionKind::nodata:
+            edns_.scope = 0;
+            nodata(zone, negative_ttl);
+            return;
+        case SelectionKind::servfail:
+            fail(Rcode::servfail, ExtendedError::other, "no healthy gateway");
+            return;
+        case SelectionKind::refuse:
+            fail(Rcode::refused, ExtendedError::other, "no healthy gateway");
+            return;
+    }
+}
+
+void Answerer::Impl::answer_addresses(const Node& node, const Subject& subject) {
+    const Authority& authority = *serving_->authority;
+    const ServedZone& zone = authority.zones()[node.zone];
+    const auto ttl = static_cast<uint32_t>(std::max<int64_t>(selection_.ttl.count(), 0));
+    if (authority.model()[selection_.service].answer == AnswerKind::cname) {
+        for (const EndpointId endpoint : selection_.endpoints) {
+            const ByteSpan host = authority.host_of(endpoint);
+            if (host.empty()) continue;
+            truncated_ = !add_alias(subject, ttl, host);
+            outcome_.endpoint = endpoint;
+            return;
+        }
+        nodata(zone, ttl);
+        return;
+    }
+    if (query_.type != RecordType::a && query_.type != RecordType::aaaa) {
+        edns_.scope = 0;
+        nodata(zone);
+        return;
+    }
+    for (const EndpointId endpoint : selection_.endpoints) {
+        const ByteSpan data = address_bytes((*serving_->health)[endpoint].address, query_.type);
+        if (data.empty()) continue;
+        const bool fits = is_question(subject)
+                              ? writer_.record_at_question(Section::answer, query_.type, ttl, data)
+                              : writer_.record(Section::answer, subject.owner, query_.type, ttl, data);
+        if (!fits) {
+            truncated_ = true;
+            return;
+        }
+        if (!outcome_.endpoint.valid()) outcome_.endpoint = endpoint;
+    }
+    if (outcome_.endpoint.valid()) return;
+    // Negative answers are for everybody (RFC 7871 section 7.4) where no client could get this family. Where
+    // others get addresses, a scope of 0 would take those away from them until the TTL ends.
+    const SteeredName& steered = authority.steered(node.service);
+    const bool family = query_.type == RecordType::a ? steered.may_have_v4 : steered.may_have_v6;
+    if (!family) edns_.scope = 0;
+    nodata(zone, family ? ttl : UINT32_MAX);
+}
+
+void Answerer::Impl::answer_debug(const Node& node, const Subject& subject) {
+    const ServedZone& zone = serving_->authority->zones()[node.zone];
+    const Service& service = serving_->authority->model()[node.debug_of];
+    const bool allowed =
+        std::any_of(service.txt_allow.begin(), service.txt_allow.end(),
+                    [this](const IpPrefix& prefix) { return prefix.contains(request_->source); });
+    if (!allowed) {
+        // Not NXDOMAIN: a resolver would keep that for clients that may ask.
+        fail(Rcode::refused, ExtendedError::prohibited, {});
+        return;
+    }
+    if (query_.type != RecordType::txt && query_.type != RecordType::any) {
+        nodata(zone);
+        return;
+    }
+    select(node);
+    truncated_ = !describe_service(*serving_, node.debug_of, selection_, [&](ByteSpan text) {
+        return writer_.record(Section::answer, subject.owner, RecordType::txt, 0, text);
+    });
+}
+
+void Answerer::Impl::answer_ds_of_child(const Node& apex, const Subject& subject) {
+    flags_ |= flag::aa;
+    for (const StaticSet& set : table_->parent_sets(apex)) {
+        if (set.type != RecordType::ds) continue;
+        truncated_ = !add_set(Section::answer, subject.owner, is_question(subject), set, UINT32_MAX);
+        return;
+    }
+    nodata(serving_->authority->zones()[apex.parent_zone]);
+}
+
+void Answerer::Impl::refer(const Node& cut) {
+    const StaticSet* ns = table_->find_set(cut, RecordType::ns);
+    if (!add_set(Section::authority, table_->name(cut), false, *ns, UINT32_MAX)) {
+        truncated_ = true;
+        return;
+    }
+    // RFC 9471: addresses of servers inside the delegation must be there, or the client must come back over
+    // TCP.
+    const auto records = table_->records(*ns);
+    const auto is_inside = [&](const StaticRecord& record) {
+        return record.target != no_index && table_->node(record.target).cut != no_index &&
+               &table_->node(table_->node(record.target).cut) == &cut;
+    };
+    for (const StaticRecord& record : records)
+        if (is_inside(record) && !add_host(record.target)) {
+            truncated_ = true;
+            return;
+        }
+    for (const StaticRecord& record : records)
+        if (record.target != no_index && !is_inside(record) && !add_host(record.target)) return;
+}
+
+void Answerer::Impl::nodata(const ServedZone& zone, uint32_t ttl_cap) {
+    // RFC 2308 section 3: the TTL of this SOA is that of the negative answer.
+    const StaticSet& soa = table_->set(zone.soa_set);
+    if (!add_set(Section::authority, zone.apex.wire(), false, soa, std::min(zone.negative_ttl, ttl_cap)))
+        truncated_ = true;
+}
+
+void Answerer::Impl::nxdomain(const ServedZone& zone) {
+    rcode_ = Rcode::nxdomain;
+    nodata(zone);
+}
+
+bool Answerer::Impl::add_alias(const Subject& subject, uint32_t ttl, ByteSpan target) {
+    return writer_.record(Section::answer, subject.owner, RecordType::cname, ttl, target);
+}
+
+bool Answerer::Impl::add_set(Section section, ByteSpan owner, bool is_question, const StaticSet& set,
+                             uint32_t ttl_cap) {
+    const uint32_t ttl = std::min(set.ttl, ttl_cap);
+    const bool plain = is_question && (set.type == RecordType::a || set.type == RecordType::aaaa);
+    const ResponseWriter::Mark before = writer_.mark();
+    for (const StaticRecord& record : table_->records(set)) {
+        const ByteSpan data = table_->data(record);
+        const bool fits = plain ? writer_.record_at_question(section, set.type, ttl, data)
+                                : writer_.record(section, owner, set.type, ttl, data);
+        if (!fits) {
+            writer_.rewind(before);
+            return false;
+        }
+    }
+    return true;
+}
+
+void Answerer::Impl::add_additional(const StaticSet& set) {
+    for (const StaticRecord& record : table_->records(set))
+        if (record.target != no_index && !add_host(record.target)) return;
+}
+
+bool Answerer::Impl::add_host(uint32_t node) {
+    const auto end = added_hosts_.begin() + static_cast<std::ptrdiff_t>(added_host_count_);
+    if (std::find(added_hosts_.begin(), end, node) != end) return true;
+    if (added_host_count_ == max_additional) return false;
+    added_hosts_[added_host_count_++] = node;
+    const Node& host = table_->node(node);
+    const ResponseWriter::Mark before = writer_.mark();
+    for (const StaticSet& set : table_->sets(host)) {
+        if (set.type != RecordType::a && set.type != RecordType::aaaa) continue;
+        if (add_set(Section::additional, table_->name(host), false, set, UINT32_MAX)) continue;
+        writer_.rewind(before);
+        return false;
+    }
+    return true;
+}
+
+Answerer::Answerer() : impl_(std::make_unique<Impl>()) {}
+Answerer::~Answerer() = default;
+Answerer::Answerer(Answerer&&) noexcept = default;
+Answerer& Answerer::operator=(Answerer&&) noexcept = default;
+
+size_t Answerer::answer(const Serving& serving, const Request& request, std::span<uint8_t> out) {
+    return impl_->answer(serving, request, out);
+}
+
+const Outcome& Answerer::outcome() const noexcept {
+    return impl_->outcome();
+}
+
+}  // namespace fairway::dns
