@@ -25,6 +25,8 @@ constexpr size_t alternative_of() {
 /// One line per probe type.
 const std::array table{
     Row{alternative_of<TcpProbe>(), [](const Monitor& m, net::TlsContexts&) { return compile_tcp(m); }},
+    Row{alternative_of<TlsProbe>(), compile_tls},
+    Row{alternative_of<HttpProbe>(), compile_http},
 };
 
 }  // namespace
