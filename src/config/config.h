@@ -5,13 +5,16 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/ip.h"
+#include "base/result.h"
 #include "model/model.h"
 
 namespace fairway::config {
@@ -106,11 +109,22 @@ struct LoadResult {
     std::vector<Diagnostic> diagnostics;  // in order of file, line, column
 };
 
-/// Reads `path` and, beside it, `conf.d/*.toml` in order of their names. Never throws.
+struct SecretContent {
+    std::string value;    // without the newline at its end
+    std::string warning;  // such as that everybody may read the file, or empty
+};
+/// Fetches what `file:PATH` (absolute) or `env:NAME` stands for. Neither outcome repeats the secret.
+using SecretReader = std::function<Result<SecretContent>(const std::string& source)>;
+/// The one that looks at the file system and the environment: regular files of at most 64 KiB.
+[[nodiscard]] Result<SecretContent> read_secret(const std::string& source);
+
+/// Reads `path` and, beside it, `conf.d/*.toml` in order of their names. Never throws. Relative paths in any
+/// of these files start at the folder of `path`.
 [[nodiscard]] LoadResult load(const std::filesystem::path& path);
 /// The same from text in memory, without conf.d; `name` stands for the file in diagnostics and relative
-/// paths.
-[[nodiscard]] LoadResult load_text(std::string_view text, const std::filesystem::path& name);
+/// paths. Opens nothing but secrets, and those through `secrets`.
+[[nodiscard]] LoadResult load_text(std::string_view text, const std::filesystem::path& name,
+                                   const SecretReader& secrets = read_secret);
 
 /// The whole effective configuration, defaults included, as TOML that load_text() reads back; secrets by
 /// source.

@@ -80,6 +80,8 @@ struct UnfinishedProbe {
 };
 
 using ProbeSettings = std::variant<TcpProbe, TlsProbe, HttpProbe, IkeProbe, IcmpProbe, UnfinishedProbe>;
+/// As the configuration spells it: "tcp", "tls", "http", "ike", "icmp", ...
+[[nodiscard]] std::string_view type_name(const ProbeSettings& probe) noexcept;
 
 struct Monitor {
     MonitorId id;
@@ -93,8 +95,7 @@ struct Monitor {
     std::string address;  // probed instead of the endpoint's own, an address or host name; or empty
     ProbeSettings probe;
 
-    /// Type as the configuration spells it: "tcp", "tls", "http", "ike", "icmp", ...
-    [[nodiscard]] std::string_view type() const noexcept;
+    [[nodiscard]] std::string_view type() const noexcept { return type_name(probe); }
     friend bool operator==(const Monitor&, const Monitor&) = default;
 };
 

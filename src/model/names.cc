@@ -56,7 +56,7 @@ std::string describe(const ProbeResult& result) {
     return std::string(to_string(result.layer)) + ": " + result.reason;
 }
 
-std::string_view Monitor::type() const noexcept {
+std::string_view type_name(const ProbeSettings& probe) noexcept {
     struct Name {
         std::string_view operator()(const TcpProbe&) const { return "tcp"; }
         std::string_view operator()(const TlsProbe&) const { return "tls"; }
