@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dns/server.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <mutex>
+#include <system_error>
+#include <thread>
+
+#include "dns/server_sockets.h"
+#include "dns/worker.h"
+
+namespace fairway::dns {
+
+class Server::Impl {
+  public:
+    std::vector<SocketAddress> addresses;
+    std::vector<std::thread> threads;
+    std::mutex mutex;  // of what follows: stats() may come while stop() clears up
+    std::vector<std::unique_ptr<Worker>> workers;
+    ServerStats last;  // of workers that are gone
+
+    ServerStats sum() const {
+        ServerStats all = last;
+        for (const auto& worker : workers) worker->counters().add_to(all);
+        return all;
+    }
+};
+
+Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Server::~Server() {
+    stop();
+}
+
+Result<std::unique_ptr<Server>> Server::open(const ServerOptions& options,
+                                             const Published<Serving>& serving) {
+    const uint32_t threads =
+        options.threads > 0 ? options.threads : std::max(1U, std::thread::hardware_concurrency());
+    auto sockets = open_sockets(options.listen, threads);
+    if (!sockets) return tl::unexpected(sockets.error());
+
+    auto impl = std::make_unique<Impl>();
+    for (const ListenSockets& pair : sockets->front()) impl->addresses.push_back(pair.address);
+    // Which thread a connection comes to is the kernel's choice: each has its share of the limits.
+    ServerLimits share = options.limits;
+    const auto divide = [threads](uint32_t& limit) { limit = std::max(1U, (limit + threads - 1) / threads); };
+    divide(share.connections);
+    divide(share.connections_per_client);
+    try {
+        for (auto& of_thread : *sockets)
+            impl->workers.push_back(std::make_unique<Worker>(std::move(of_thread), share, serving));
+    } catch (const std::system_error& error) {
+        return fail(error.what());
+    }
+    return std::unique_ptr<Server>(new Server(std::move(impl)));
+}
+
+void Server::start() {
+    // Signals are for the main thread.
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    for (size_t i = 0; i < impl_->workers.size(); ++i) {
+        impl_->threads.emplace_back([worker = impl_->workers[i].get()] { worker->run(); });
+        pthread_setname_np(impl_->threads.back().native_handle(), ("dns/" + std::to_string(i)).c_str());
+    }
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+void Server::stop() {
+    if (impl_->workers.empty()) return;
+    for (const auto& worker : impl_->workers) worker->stop();
+    for (std::thread& thread : impl_->threads) thread.join();
+    impl_->threads.clear();
+    const std::lock_guard lock(impl_->mutex);
+    impl_->last = impl_->sum();
+    impl_->workers.clear();
+}
+
+const std::vector<SocketAddress>& Server::addresses() const noexcept {
+    return impl_->addresses;
+}
+
+ServerStats Server::stats() const {
+    const std::lock_guard lock(impl_->mutex);
+    return impl_->sum();
+}
+
+}  // namespace fairway::dns

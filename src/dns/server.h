@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The DNS server: worker threads, each with its own sockets on every listen address (SO_REUSEPORT), its own
+// loop and its own Answerer, so that an answer takes no lock. Nothing here decides what an answer is.
+//
+// The workers run on epoll rather than on the control plane's loop: the UDP path is then receive, answer,
+// send and nothing between, and a batch that was full is followed by the next one without asking the loop.
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/ip.h"
+#include "base/published.h"
+#include "base/result.h"
+#include "dns/serving.h"
+
+namespace fairway::dns {
+
+/// Of TCP; the numbers of connections are for the whole server and are divided among its threads.
+struct ServerLimits {
+    uint32_t connections = 2000;
+    /// From one IPv4 address or IPv6 /64. Beyond either limit the connection that was idle longest is closed.
+    uint32_t connections_per_client = 400;
+    /// Since the last whole message, at low load; shrinks to idle_least as the connections reach their limit.
+    milliseconds idle{10'000};
+    milliseconds idle_least{1'000};
+    /// Octets of answers that wait for a slow reader before no more of its questions are read.
+    uint32_t write_queue = 128 * 1024;
+    /// Octets of one question; longer ones end the connection.
+    uint16_t question = 8192;
+    friend bool operator==(const ServerLimits&, const ServerLimits&) = default;
+};
+
+struct ServerOptions {
+    std::vector<SocketAddress> listen;  // UDP and TCP each; port 0 takes any that is free for both
+    uint32_t threads = 0;               // 0: one per core
+    ServerLimits limits;
+    friend bool operator==(const ServerOptions&, const ServerOptions&) = default;
+};
+
+/// Sums over all threads since start().
+struct ServerStats {
+    uint64_t udp_queries = 0;
+    uint64_t tcp_queries = 0;
+    uint64_t dropped = 0;  // not worth an answer: responses, runts, too long for us
+    uint64_t send_failures = 0;
+    uint64_t with_edns = 0;
+    uint64_t with_ecs = 0;
+    uint64_t truncated = 0;
+    uint64_t last_resort = 0;      // steered answers for which no member was healthy
+    std::vector<uint64_t> rcodes;  // by extended RCODE, up to 23
+    uint64_t connections_accepted = 0;
+    uint64_t connections_closed_idle = 0;
+    uint64_t connections_closed_for_room = 0;
+    uint64_t connections_open = 0;              // now
+    std::map<std::string, uint64_t> services;   // steered answers by Service::key
+    std::map<std::string, uint64_t> endpoints;  // by endpoint_path(), of the one answered first
+};
+
+class Server {
+  public:
+    /// Binds all sockets and answers nothing yet; what arrives before start() waits in the kernel. `serving`
+    /// must outlive the server. The error is of the first address that cannot be had: "cannot listen on
+    /// 127.0.0.1:53 (UDP): Address already in use". Another process that holds an address is found even if it
+    /// shares its port.
+    [[nodiscard]] static Result<std::unique_ptr<Server>> open(const ServerOptions& options,
+                                                              const Published<Serving>& serving);
+    /// Stops.
+    ~Server();
+    Server(const Server&) = delete;
+    Server& operator=(const Server&) = delete;
+
+    /// Begins to answer; once.
+    void start();
+    /// Ends all threads and closes all sockets before it returns: milliseconds. May be called again.
+    void stop();
+
+    /// What is listened on, with the real ports, in the order of the options. Other addresses or threads need
+    /// a new Server.
+    [[nodiscard]] const std::vector<SocketAddress>& addresses() const noexcept;
+    /// Any thread, also after stop().
+    [[nodiscard]] ServerStats stats() const;
+
+  private:
+    class Impl;
+    explicit Server(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace fairway::dns
