@@ -97,9 +97,11 @@ class Locator {
     struct Network {
         IpPrefix prefix;
         /// Numbers the distinct locations of this walk from 0 in order of first appearance; different numbers
-        /// may still be equal locations. The reference is valid during the call.
+        /// may still be equal locations.
         uint32_t location_number = 0;
-        const Location& location;
+        /// What the number stands for; only when it appears for the first time, else null. Valid during the
+        /// call.
+        const Location* location = nullptr;
         /// Position in `cuts` of the longest of them that contains the block; absent: none does.
         std::optional<uint32_t> cut;
     };

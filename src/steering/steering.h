@@ -30,6 +30,8 @@ namespace fairway {
 /// The policy filters that can be used, in alphabetical order: those of the registry.
 [[nodiscard]] std::span<const std::string_view> steering_filter_names() noexcept;
 
+struct CompiledSteering;
+
 class Steering {
   public:
     /// Walks all that `locator` knows: up to seconds for a large database, so do it on a worker thread.
@@ -60,10 +62,9 @@ class Steering {
     [[nodiscard]] Size size() const noexcept;
 
   private:
-    struct Compiled;
-    explicit Steering(std::unique_ptr<const Compiled> compiled);
+    explicit Steering(std::unique_ptr<const CompiledSteering> compiled);
 
-    std::unique_ptr<const Compiled> compiled_;
+    std::unique_ptr<const CompiledSteering> compiled_;
 };
 
 }  // namespace fairway

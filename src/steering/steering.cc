@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "steering/steering.h"
+
+#include <cassert>
+#include <utility>
+
+#include "steering/compiled.h"
+#include "steering/selecting.h"
+
+namespace fairway {
+
+Steering::Steering(std::unique_ptr<const CompiledSteering> compiled) : compiled_(std::move(compiled)) {}
+Steering::~Steering() = default;
+
+std::shared_ptr<const Steering> Steering::compile(std::shared_ptr<const Model> model,
+                                                  std::shared_ptr<const geoip::Locator> locator) {
+    return std::shared_ptr<const Steering>(
+        new Steering(std::make_unique<CompiledSteering>(std::move(model), std::move(locator))));
+}
+
+const Model& Steering::model() const noexcept {
+    return *compiled_->model;
+}
+
+const std::shared_ptr<const geoip::Locator>& Steering::locator() const noexcept {
+    return compiled_->locator;
+}
+
+Steering::Size Steering::size() const noexcept {
+    Size size;
+    size.maps = compiled_->maps.size();
+    for (const ClientMap& map : compiled_->maps) {
+        size.ranges += map.ranges();
+        size.classes += map.classes();
+        size.bytes += map.bytes();
+    }
+    return size;
+}
+
+void Steering::select(ServiceId service, const HealthSnapshot& health, const Client& client, Selection& out,
+                      Trace* trace) const {
+    assert(health.endpoints.size() == compiled_->model->endpoints.size());
+    assert(health.gateways.size() == compiled_->model->gateways.size());
+    assert(health.services.size() == compiled_->model->services.size());
+    if (trace != nullptr) trace->steps.clear();
+    Selecting(*compiled_, health, client, out, trace).run(service);
+}
+
+}  // namespace fairway
