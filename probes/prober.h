@@ -19,6 +19,7 @@
 #include "base/ip.h"
 #include "model/model.h"
 #include "model/probe_result.h"
+#include "probes/attempt.h"
 
 namespace fairway {
 
@@ -26,12 +27,6 @@ namespace net {
 class Loop;
 class Resolver;
 }  // namespace net
-
-/// One line of "probe now", and the time since the line before it.
-struct ProbeStep {
-    std::string what;  // "resolve gw.example.com: 192.0.2.1", "connect 192.0.2.1:443", "HTTP 200"
-    microseconds took{0};
-};
 
 struct ProbeReport {
     ProbeResult result;
