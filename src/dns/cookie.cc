@@ -48,6 +48,27 @@ bool equal_in_constant_time(ByteSpan a, ByteSpan b) noexcept {
     return difference == 0;
 }
 
+//  0        1         4            8                     16
+//  +--------+---------+------------+---------------------+
+//  | version| reserved| timestamp  | hash (little endian)|     RFC 9018 section 4
+//  +--------+---------+------------+---------------------+
+//
+// The hash is over the client cookie, the first eight octets as they are, and the client's address.
+ServerCookie hashed(const CookieSecret& secret, const ClientCookie& client, ByteSpan first_eight,
+                    const IpAddress& source) noexcept {
+    std::array<uint8_t, 8 + 8 + 16> buffer{};
+    Writer input(buffer);
+    input.bytes(client);
+    input.bytes(first_eight);
+    input.bytes(source.bytes());
+    const uint64_t hash = siphash24(secret, input.written());
+
+    ServerCookie cookie{};
+    std::memcpy(cookie.data(), first_eight.data(), 8);
+    for (size_t i = 0; i < 8; ++i) cookie[8 + i] = static_cast<uint8_t>(hash >> (8 * i));
+    return cookie;
+}
+
 }  // namespace
 
 uint64_t siphash24(const CookieSecret& key, ByteSpan data) noexcept {
@@ -65,25 +86,14 @@ uint64_t siphash24(const CookieSecret& key, ByteSpan data) noexcept {
     return state.v0 ^ state.v1 ^ state.v2 ^ state.v3;
 }
 
-//  0        1         4            8                     16
-//  +--------+---------+------------+---------------------+
-//  | version| reserved| timestamp  | hash (little endian)|     RFC 9018 section 4
-//  +--------+---------+------------+---------------------+
 ServerCookie make_server_cookie(const CookieSecret& secret, const ClientCookie& client,
                                 const IpAddress& source, uint32_t unix_seconds) noexcept {
-    std::array<uint8_t, 8 + 8 + 16> hashed{};
-    Writer input(hashed);
-    input.bytes(client);
-    input.u8(cookie_version);
-    input.zeros(3);
-    input.u32(unix_seconds);
-    input.bytes(source.bytes());
-    const uint64_t hash = siphash24(secret, input.written());
-
-    ServerCookie cookie{};
-    std::memcpy(cookie.data(), hashed.data() + 8, 8);
-    for (size_t i = 0; i < 8; ++i) cookie[8 + i] = static_cast<uint8_t>(hash >> (8 * i));
-    return cookie;
+    std::array<uint8_t, 8> start{};
+    Writer writer(start);
+    writer.u8(cookie_version);
+    writer.zeros(3);
+    writer.u32(unix_seconds);
+    return hashed(secret, client, start, source);
 }
 
 bool check_server_cookie(const CookieSecrets& secrets, const ClientCookie& client, ByteSpan server,
@@ -95,8 +105,10 @@ bool check_server_cookie(const CookieSecrets& secrets, const ClientCookie& clien
     // Serial number arithmetic (RFC 1982), as RFC 9018 section 4.3 asks for.
     const auto age = static_cast<int32_t>(unix_seconds - made);
     if (age > oldest_seconds || age < -newest_seconds) return false;
+    // Reserved octets that are not zero are hashed all the same: another server of the set may know their
+    // meaning.
     const auto made_with = [&](const CookieSecret& secret) {
-        return equal_in_constant_time(make_server_cookie(secret, client, source, made), server);
+        return equal_in_constant_time(hashed(secret, client, server.first(8), source), server);
     };
     return made_with(secrets.current) || (secrets.previous && made_with(*secrets.previous));
 }
