@@ -343,7 +343,8 @@ Result<MmdbFacts> check_mmdb(ByteSpan file) {
     const auto ip_version = find_number(metadata, "ip_version");
     const auto node_count = find_number(metadata, "node_count");
     const auto type = find_text(metadata, 0, "database_type");
-    if (!major || !record_size || !ip_version || !node_count || !type)
+    const auto build_epoch = find_number(metadata, "build_epoch");
+    if (!major || !record_size || !ip_version || !node_count || !type || build_epoch.value_or(0) == 0)
         return fail("the metadata lacks a required field");
     if (*major != 2) return fail("format version " + std::to_string(*major) + ", but only 2 is known");
     if (*record_size != 24 && *record_size != 28 && *record_size != 32)
@@ -355,7 +356,7 @@ Result<MmdbFacts> check_mmdb(ByteSpan file) {
     facts.ip_version = static_cast<uint8_t>(*ip_version);
     facts.node_count = static_cast<uint32_t>(*node_count);
     facts.type = *type;
-    facts.build_epoch = find_number(metadata, "build_epoch").value_or(0);
+    facts.build_epoch = *build_epoch;
     const auto description = find_entry(metadata, 0, "description");
     if (description && description->header.type == MmdbType::map)
         facts.description = find_text(metadata, description->offset, "en").value_or("");

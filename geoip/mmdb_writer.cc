@@ -277,12 +277,14 @@ Result<std::vector<uint8_t>> MmdbWriter::finish() const {
     file->insert(file->end(), mmdb_separator, 0);
     file->insert(file->end(), impl_->data.bytes().begin(), impl_->data.bytes().end());
     for (const char c : mmdb_metadata_marker) file->push_back(static_cast<uint8_t>(c));
+    MmdbMap description;
+    if (!options.description.empty()) description.push_back({"en", {options.description}});
     DataSection metadata(SIZE_MAX);
     metadata.write({MmdbMap{{"binary_format_major_version", {uint16_t{2}}},
                             {"binary_format_minor_version", {uint16_t{0}}},
                             {"build_epoch", {options.build_epoch}},
                             {"database_type", {options.type}},
-                            {"description", {MmdbMap{{"en", {options.description}}}}},
+                            {"description", {description}},
                             {"ip_version", {uint16_t{options.ip_version}}},
                             {"languages", {MmdbArray{{std::string("en")}}}},
                             {"node_count", {tree_bytes.node_count()}},

@@ -30,7 +30,7 @@ struct MmdbValue {
 struct MmdbOptions {
     std::string type = "Fairway";  // database_type
     std::string description;       // English; may be empty
-    uint64_t build_epoch = 0;      // seconds since 1970
+    uint64_t build_epoch = 1;      // seconds since 1970; readers refuse 0
     uint8_t ip_version = 6;        // 4, or 6: IPv4 networks go under ::/96
     uint8_t record_size = 24;      // bits: 24, 28 or 32
     /// Makes 6to4 (2002::/16) and mapped (::ffff:0:0/96) networks point at IPv4, as the large databases do.
