@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <tuple>
 #include <utility>
 
 #include "base/duration.h"
@@ -54,6 +55,12 @@ Pace HealthEngine::record(EndpointId endpoint, size_t slot, const ProbeResult& r
     return pace;
 }
 
+void HealthEngine::restore(EndpointId endpoint, HealthState last_known, MonotonicTime now) {
+    endpoints_[endpoint.index()].remembered = settled(last_known);
+    refresh(endpoint, Cause::measurement, {"remembered from before the restart", ProbeLayer::none}, now);
+    settle(now);
+}
+
 void HealthEngine::set_address(EndpointId endpoint, std::optional<IpAddress> address, MonotonicTime now) {
     EndpointStatus& status = working_.endpoints[endpoint.index()];
     if (status.address == address) return;
@@ -80,11 +87,17 @@ void HealthEngine::set_settings(const HealthSettings& settings, MonotonicTime no
 }
 
 HealthState HealthEngine::measure(EndpointId id) {
+    // What is known is not forgotten because a new monitor has not decided yet, and its first failures do not
+    // take an endpoint away that is known to work: the decision waits for a full count.
+    HealthState known = working_.endpoints[id.index()].measured;
+    if (known == HealthState::unknown) known = endpoints_[id.index()].remembered;
     states_.clear();
-    for (const MonitorState& monitor : slots(id)) states_.push_back(monitor.state());
+    for (const MonitorState& monitor : slots(id)) {
+        states_.push_back(known != HealthState::unknown && monitor.provisional() ? HealthState::unknown
+                                                                                 : monitor.state());
+    }
     const HealthState state = (*model_)[(*model_)[id].gateway].health.evaluate(states_);
-    // What is known is not forgotten because a changed monitor has not decided yet.
-    return state == HealthState::unknown ? working_.endpoints[id.index()].measured : state;
+    return state == HealthState::unknown ? known : state;
 }
 
 void HealthEngine::refresh(EndpointId id, Cause cause, Note note, MonotonicTime now) {
@@ -174,6 +187,7 @@ void HealthEngine::damp(EndpointId id, HealthState before, HealthState after, No
     if (is_usable(before) && after == HealthState::down) {
         state.held_until.reset();
         state.penalty_before_fall = state.penalty;
+        state.up_since_before_fall = state.up_since;
         const nanoseconds wait = state.penalty.fall(settings_.damping, now);
         if (wait > nanoseconds{0})
             note.reason += "; it flaps: its return will be held for " + format_duration(wait);
@@ -193,10 +207,12 @@ void HealthEngine::listen(EndpointId id, HealthState before, HealthState after, 
     EndpointState& state = endpoints_[id.index()];
     bool asked = false;
     bool silent = true;
+    bool refused = false;  // failed with a word
     for (const MonitorState& monitor : slots(id)) {
         if (!monitor.last_at()) continue;
         asked = true;
         silent = silent && monitor.silent();
+        refused = refused || (monitor.failures() != 0 && !monitor.silent());
     }
     if (asked && !silent) {
         set_heard(state, Heard::answering);
@@ -210,7 +226,7 @@ void HealthEngine::listen(EndpointId id, HealthState before, HealthState after, 
         set_fell_silent(state, true);
         state.lost_until = now + isolation_window_;
     }
-    if (state.frozen && (after != HealthState::down || state.heard != Heard::silent)) state.frozen = false;
+    if (state.frozen && (after != HealthState::down || refused)) state.frozen = false;
     if (state.lost_until && *state.lost_until <= now) {
         state.lost_until.reset();
         if (after == HealthState::down && !isolated_ && !state.frozen) {
@@ -264,6 +280,7 @@ void HealthEngine::freeze(EndpointId id) {
     EndpointState& state = endpoints_[id.index()];
     state.frozen = true;
     state.penalty = state.penalty_before_fall;  // not its fault
+    state.up_since = state.up_since_before_fall;
     revisit_.push_back(id);
 }
 
@@ -273,7 +290,7 @@ void HealthEngine::thaw() {
         if (!state.frozen) continue;
         state.frozen = false;
         set_fell_silent(state, false);
-        set_heard(state, Heard::never);
+        if (state.heard == Heard::silent) set_heard(state, Heard::never);
         revisit_.emplace_back(i);
     }
 }
@@ -288,22 +305,10 @@ void HealthEngine::settle(MonotonicTime now) {
                      ProbeLayer::network},
                     now);
         }
-        // Held for flapping is better than nothing.
-        for (const ServiceId service : std::exchange(starved_, {})) {
-            if (services_[service.index()].serving != 0) continue;
-            for (const GatewayId gateway : (*model_)[service].gateways) {
-                for (const EndpointId id : (*model_)[gateway].endpoints) {
-                    EndpointState& state = endpoints_[id.index()];
-                    if (!state.held_until) continue;
-                    state.held_until.reset();
-                    refresh(id, Cause::measurement,
-                            {"hold-down is lifted: nothing else serves " + (*model_)[service].key,
-                             ProbeLayer::none},
-                            now);
-                }
-            }
-        }
+        for (const ServiceId service : std::exchange(starved_, {})) feed(service, now);
     }
+    for (const Untold& untold : untold_) tell(untold.subject, untold.id, untold.note, now);
+    untold_.clear();
 }
 
 void HealthEngine::set_timer(Timer timer, size_t id, std::optional<MonotonicTime> at) {

@@ -141,6 +141,9 @@ class HealthEngine {
     /// Takes effect with the next fall of an endpoint; running holds end as they would have.
     void set_settings(const HealthSettings& settings, MonotonicTime now);
 
+    /// What an endpoint was before a restart: stands until its first results decide, and is in doubt until
+    /// then. Ignored once anything is known of it.
+    void restore(EndpointId endpoint, HealthState last_known, MonotonicTime now);
     /// One result of the gateway's monitor at position `slot`; says when to ask again. A failure of layer
     /// `internal` is kept for people but decides nothing: our own trouble says nothing about the peer.
     Pace record(EndpointId endpoint, size_t slot, const ProbeResult& result, MonotonicTime now);
@@ -187,18 +190,23 @@ class HealthEngine {
         size_t first_slot = 0;  // in monitors_; as many as its gateway has monitors
         AdminDecision admin;
         Heard heard = Heard::never;
-        bool fell_silent = false;                    // down by silence, so recently that it counts as lost
-        bool frozen = false;                         // answered as `settled` although it is down
-        HealthState settled = HealthState::unknown;  // measured when it last was known and not down
+        bool fell_silent = false;                       // down by silence, so recently that it counts as lost
+        bool frozen = false;                            // answered as `settled` although it is down
+        HealthState settled = HealthState::unknown;     // measured when it last was known and not down
+        HealthState remembered = HealthState::unknown;  // from before a restart
         MonotonicTime measured_since, effective_since;
         MonotonicTime up_since = MonotonicTime::min();  // as Member::up_since
         std::optional<MonotonicTime> held_until, lost_until;
-        FlapPenalty penalty, penalty_before_fall;
+        FlapPenalty penalty;
+        // As they were before the last fall, which may turn out to have been our own network's.
+        FlapPenalty penalty_before_fall;
+        MonotonicTime up_since_before_fall = MonotonicTime::min();
         std::string last_change;
     };
     struct GatewayState {
         std::optional<Standing> standing;  // as counted by its areas and services
         std::optional<size_t> active;      // position in its endpoints
+        std::optional<size_t> told_active;
         std::optional<MonotonicTime> failback_at;
         std::string_view shown = "unknown";  // the last transition's `to`
         MonotonicTime since;
@@ -250,15 +258,20 @@ class HealthEngine {
 
     // What is made of endpoints.
     void refresh_gateway(GatewayId id, Cause cause, const Note& note, MonotonicTime now);
-    void tell_gateway(GatewayId id, std::string_view shown, const Note& note, MonotonicTime now);
-    void restand(GatewayId id, Standing standing);
-    void tell_areas(GatewayId id, const Note& note, MonotonicTime now);
-    void hold_failover(ServiceId id, GatewayId gateway, bool starts, MonotonicTime now);
+    void restand(GatewayId id, std::optional<Standing> before, const Note& note);
+    [[nodiscard]] std::string_view shown_of(GatewayId id) const;
+    void hold_failover(ServiceId id, GatewayId gateway, bool starts, const Note& note, MonotonicTime now);
     void release_due(ServiceId id, MonotonicTime now);
     void publish_held(ServiceId id);
-    void tell_service(ServiceId id, const Note& note, MonotonicTime now);
+    void feed(ServiceId starved, MonotonicTime now);
+
+    /// The subject may have changed: it is told of, if it has, when everything is settled.
+    void tell_later(Transition::Subject subject, size_t id, const Note& note);
+    void tell(Transition::Subject subject, size_t id, const Note& note, MonotonicTime now);
+    void tell_gateway(GatewayId id, const Note& note, MonotonicTime now);
     void tell_area(AreaState& area, Transition::Subject subject, size_t id, const Note& note,
                    MonotonicTime now);
+    void tell_service(ServiceId id, const Note& note, MonotonicTime now);
     [[nodiscard]] bool hold_would_starve(GatewayId gateway) const;
     [[nodiscard]] AreaReport report_area(const AreaState& area) const;
 
@@ -285,6 +298,12 @@ class HealthEngine {
 
     std::vector<ServiceId> starved_;   // lost their last serving endpoint
     std::vector<EndpointId> revisit_;  // were frozen or thawed
+    struct Untold {
+        Transition::Subject subject;
+        size_t id;
+        Note note;
+    };
+    std::vector<Untold> untold_;
     std::set<std::pair<MonotonicTime, uint64_t>> deadlines_;
     std::map<uint64_t, MonotonicTime> timers_;
     std::vector<Transition> transitions_;

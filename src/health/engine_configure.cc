@@ -120,10 +120,9 @@ std::vector<UnresolvedOverride> HealthEngine::configure(std::shared_ptr<const Mo
     const Note note{"the configuration has changed", ProbeLayer::none};
     for (const Endpoint& endpoint : next.endpoints) refresh(endpoint.id, Cause::configuration, note, now);
     for (const Gateway& gateway : next.gateways) refresh_gateway(gateway.id, Cause::configuration, note, now);
-    for (const Gateway& gateway : next.gateways) tell_areas(gateway.id, note, now);
     for (const Service& service : next.services) {
         publish_held(service.id);
-        tell_service(service.id, note, now);
+        tell_later(Transition::Subject::service, service.id.index(), note);
         if (services_[service.id.index()].serving == 0) starved_.push_back(service.id);
     }
     settle(now);
@@ -133,7 +132,8 @@ std::vector<UnresolvedOverride> HealthEngine::configure(std::shared_ptr<const Mo
 void HealthEngine::carry_over(HealthEngine& old) {
     const Model& before = *old.model_;
     const Model& next = *model_;
-    const Positions old_gateways = positions_by(before.gateways, [](const auto& g) { return g.name; });
+    const Positions old_gateways =
+        positions_by(before.gateways, [](const auto& g) { return std::string_view(g.name); });
     for (const Gateway& gateway : next.gateways) {
         const auto position = find(old_gateways, gateway.name);
         if (!position) continue;
@@ -150,7 +150,8 @@ void HealthEngine::carry_over(HealthEngine& old) {
                 return before[id].name == endpoint.name && before[id].host == endpoint.host;
             });
             if (same == was.endpoints.end()) continue;
-            if (old_state.active == static_cast<size_t>(same - was.endpoints.begin())) state.active = i;
+            if (old_state.active == static_cast<size_t>(same - was.endpoints.begin()))
+                state.active = state.told_active = i;
             EndpointState& from = old.endpoints_[same->index()];
             const size_t first_slot = endpoints_[endpoint.id.index()].first_slot;
             for (size_t slot = 0; slot < gateway.monitors.size(); ++slot) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What endpoints make of their gateways, and gateways of zones, regions and services.
 #include <algorithm>
+#include <utility>
 
 #include "base/duration.h"
 #include "health/engine.h"
@@ -91,67 +92,85 @@ void HealthEngine::refresh_gateway(GatewayId id, Cause cause, const Note& note, 
     state.failback_at = composition.failback_at;
     set_timer(Timer::gateway, id.index(), composition.failback_at);
 
-    // Overrides count as what they are, then what serves, then what is known.
-    std::string_view shown = to_string(
-        next.usable || next.effective == HealthState::unknown ? settled(next.effective) : HealthState::down);
     Standing standing = next.usable ? Standing::usable : Standing::down;
     if (next.effective == HealthState::unknown) standing = Standing::unknown;
-    if (withheld) {
-        standing = Standing::withheld;
-        const bool graceful = next.admin == AdminState::drain || next.admin == AdminState::maintenance;
-        shown = to_string(graceful ? next.admin : AdminState::drain);
-        if (next.effective == HealthState::down) shown = to_string(HealthState::down);
-    }
+    if (withheld) standing = Standing::withheld;
+    state.active = composition.active;
+    const std::optional<Standing> before = std::exchange(state.standing, standing);
+    if (shown_of(id) != state.shown || state.active != state.told_active)
+        tell_later(Transition::Subject::gateway, id.index(), note);
+    if (standing != before) restand(id, before, note);
 
-    const std::optional<size_t> was_active = std::exchange(state.active, composition.active);
-    if (shown != state.shown) {
-        tell_gateway(id, shown, note, now);
-    } else if (was_active && state.active && *was_active != *state.active) {
-        const auto name = [&](size_t i) { return (*model_)[gateway.endpoints[i]].name; };
-        tell_gateway(id, shown,
-                     {because("active is now " + name(*state.active) + " instead of " + name(*was_active),
-                              note.reason),
-                      note.layer},
-                     now);
-    }
-    restand(id, standing);
-    if (cause != Cause::configuration) tell_areas(id, note, now);
-
-    const bool falls = cause == Cause::measurement && was_usable && !next.usable && working_.first_round_done;
-    for (const ServiceId service : state.services) hold_failover(service, id, falls && !withheld, now);
-    if (cause == Cause::configuration) return;
-    for (const ServiceId service : state.services) tell_service(service, note, now);
+    const bool falls =
+        cause == Cause::measurement && was_usable && !next.usable && !withheld && working_.first_round_done;
+    for (const ServiceId service : state.services) hold_failover(service, id, falls, note, now);
 }
 
-void HealthEngine::tell_gateway(GatewayId id, std::string_view shown, const Note& note, MonotonicTime now) {
+void HealthEngine::restand(GatewayId id, std::optional<Standing> before, const Note& note) {
+    const GatewayState& state = gateways_[id.index()];
+    const RegionId region = (*model_)[id].region;
+    if (state.zone != SIZE_MAX) {
+        zones_[state.zone].tally.move(before, *state.standing);
+        tell_later(Transition::Subject::zone, state.zone, note);
+    }
+    if (region.valid()) {
+        regions_[region.index()].tally.move(before, *state.standing);
+        tell_later(Transition::Subject::region, region.index(), note);
+    }
+    for (const ServiceId service : state.services) {
+        services_[service.index()].tally.move(before, *state.standing);
+        tell_later(Transition::Subject::service, service.index(), note);
+    }
+}
+
+// What operators withhold shows why, unless it is down anyway; else what does not serve is down.
+std::string_view HealthEngine::shown_of(GatewayId id) const {
+    const GatewayStatus& status = working_[id];
+    if (gateways_[id.index()].standing == Standing::withheld && status.effective != HealthState::down)
+        return to_string(status.admin == AdminState::maintenance ? AdminState::maintenance
+                                                                 : AdminState::drain);
+    const bool as_it_is = status.usable || status.effective == HealthState::unknown;
+    return to_string(as_it_is ? settled(status.effective) : HealthState::down);
+}
+
+void HealthEngine::tell_later(Transition::Subject subject, size_t id, const Note& note) {
+    untold_.push_back({subject, id, note});
+}
+
+void HealthEngine::tell(Transition::Subject subject, size_t id, const Note& note, MonotonicTime now) {
+    switch (subject) {
+        case Transition::Subject::gateway:
+            return tell_gateway(GatewayId(id), note, now);
+        case Transition::Subject::zone:
+            return tell_area(zones_[id], subject, id, note, now);
+        case Transition::Subject::region:
+            return tell_area(regions_[id], subject, id, note, now);
+        case Transition::Subject::service:
+            return tell_service(ServiceId(id), note, now);
+        case Transition::Subject::endpoint:
+        case Transition::Subject::node:
+            return;  // these are told at once
+    }
+}
+
+void HealthEngine::tell_gateway(GatewayId id, const Note& note, MonotonicTime now) {
     GatewayState& state = gateways_[id.index()];
     const Gateway& gateway = (*model_)[id];
+    const std::string_view shown = shown_of(id);
+    const std::optional<size_t> was_active = std::exchange(state.told_active, state.active);
+    const bool switched = was_active && state.active && *was_active != *state.active;
+    if (shown == state.shown && !switched) return;
     if (shown != state.shown) state.since = now;
-    state.last_change =
-        because(of_total(state.serving, gateway.endpoints.size(), "endpoints serve"), note.reason);
+    state.last_change = of_total(state.serving, gateway.endpoints.size(), "endpoints serve");
+    if (switched) {
+        const auto name = [&](size_t i) { return (*model_)[gateway.endpoints[i]].name; };
+        state.last_change = "active is now " + name(*state.active) + " instead of " + name(*was_active);
+    }
+    state.last_change = because(std::move(state.last_change), note.reason);
+    const Severity severity = shown == "down" ? Severity::warning : severity_of(shown);
     transitions_.push_back({Transition::Subject::gateway, id.value, gateway.name, std::string(state.shown),
-                            std::string(shown), shown == "down" ? Severity::warning : severity_of(shown),
-                            state.last_change, note.layer, now});
+                            std::string(shown), severity, state.last_change, note.layer, now});
     state.shown = shown;
-}
-
-void HealthEngine::restand(GatewayId id, Standing standing) {
-    GatewayState& state = gateways_[id.index()];
-    if (state.standing == standing) return;
-    const RegionId region = (*model_)[id].region;
-    if (state.zone != SIZE_MAX) zones_[state.zone].tally.move(state.standing, standing);
-    if (region.valid()) regions_[region.index()].tally.move(state.standing, standing);
-    for (const ServiceId service : state.services)
-        services_[service.index()].tally.move(state.standing, standing);
-    state.standing = standing;
-}
-
-void HealthEngine::tell_areas(GatewayId id, const Note& note, MonotonicTime now) {
-    const size_t zone = gateways_[id.index()].zone;
-    const RegionId region = (*model_)[id].region;
-    if (zone != SIZE_MAX) tell_area(zones_[zone], Transition::Subject::zone, zone, note, now);
-    if (region.valid())
-        tell_area(regions_[region.index()], Transition::Subject::region, region.index(), note, now);
 }
 
 void HealthEngine::tell_area(AreaState& area, Transition::Subject subject, size_t id, const Note& note,
@@ -173,7 +192,8 @@ void HealthEngine::tell_area(AreaState& area, Transition::Subject subject, size_
 //     usable again, or withheld           not held
 //     down since before, or by an         as before: held stays held, not held stays not held
 //     operator or a new configuration
-void HealthEngine::hold_failover(ServiceId id, GatewayId gateway, bool starts, MonotonicTime now) {
+void HealthEngine::hold_failover(ServiceId id, GatewayId gateway, bool starts, const Note& note,
+                                 MonotonicTime now) {
     const Service& service = (*model_)[id];
     std::vector<ServiceReport::Held>& held = services_[id.index()].held;
     const auto found = std::find_if(held.begin(), held.end(),
@@ -188,6 +208,7 @@ void HealthEngine::hold_failover(ServiceId id, GatewayId gateway, bool starts, M
         held.push_back({gateway, now, delayed ? std::optional(now + service.failover_delay) : std::nullopt});
     }
     publish_held(id);
+    tell_later(Transition::Subject::service, id.index(), note);
 }
 
 void HealthEngine::publish_held(ServiceId id) {
@@ -208,7 +229,8 @@ void HealthEngine::release_due(ServiceId id, MonotonicTime now) {
     std::erase_if(services_[id.index()].held,
                   [now](const ServiceReport::Held& h) { return h.until && *h.until <= now; });
     publish_held(id);
-    tell_service(id, {"the delay of its failover is over", ProbeLayer::none}, now);
+    tell_later(Transition::Subject::service, id.index(),
+               {"the delay of its failover is over", ProbeLayer::none});
 }
 
 size_t HealthEngine::confirm(ServiceId service, MonotonicTime now) {
@@ -217,7 +239,8 @@ size_t HealthEngine::confirm(ServiceId service, MonotonicTime now) {
     if (count == 0) return 0;
     held.clear();
     publish_held(service);
-    tell_service(service, {"its failover is confirmed", ProbeLayer::none}, now);
+    tell_later(Transition::Subject::service, service.index(),
+               {"its failover is confirmed", ProbeLayer::none});
     settle(now);
     return count;
 }
@@ -237,6 +260,25 @@ void HealthEngine::tell_service(ServiceId id, const Note& note, MonotonicTime no
                             std::string(shown), severity_of(shown), because(std::move(reason), note.reason),
                             note.layer, now});
     state.shown = shown;
+}
+
+// What is held for flapping is better than nothing: the one whose time comes first is let go, and the next
+// only if that did not help.
+void HealthEngine::feed(ServiceId starved, MonotonicTime now) {
+    const Service& service = (*model_)[starved];
+    while (services_[starved.index()].serving == 0) {
+        EndpointId first;
+        for (const GatewayId gateway : service.gateways) {
+            for (const EndpointId id : (*model_)[gateway].endpoints) {
+                const std::optional<MonotonicTime>& until = endpoints_[id.index()].held_until;
+                if (until && (!first.valid() || *until < *endpoints_[first.index()].held_until)) first = id;
+            }
+        }
+        if (!first.valid()) return;
+        endpoints_[first.index()].held_until.reset();
+        refresh(first, Cause::measurement,
+                {"hold-down is lifted: nothing else serves " + service.key, ProbeLayer::none}, now);
+    }
 }
 
 bool HealthEngine::hold_would_starve(GatewayId gateway) const {

@@ -23,6 +23,8 @@ class MonitorState {
     [[nodiscard]] HealthState state() const noexcept { return state_; }
     /// A change is in the air, and rechecks are being made.
     [[nodiscard]] bool in_doubt() const noexcept { return in_doubt_; }
+    /// Down by the first results only, before `fall` of them were seen.
+    [[nodiscard]] bool provisional() const noexcept { return state_ == HealthState::down && !confirmed_; }
     [[nodiscard]] uint32_t failures() const noexcept { return failures_; }
     [[nodiscard]] uint32_t successes() const noexcept { return successes_; }
     [[nodiscard]] MonotonicTime since() const noexcept { return since_; }
