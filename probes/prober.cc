@@ -13,6 +13,7 @@
 #include "net/loop.h"
 #include "net/timer.h"
 #include "net/tls.h"
+#include "probes/ike_budget.h"
 #include "probes/name_watch.h"
 #include "probes/registry.h"
 #include "probes/scheduler.h"
@@ -132,6 +133,7 @@ class Prober::Impl final : private AttemptSink {
     Scheduler scheduler_;
     NameWatch names_;
     std::shared_ptr<const Model> model_;
+    std::shared_ptr<IkeBudget> ike_budget_ = std::make_shared<IkeBudget>();
 
     std::deque<std::optional<Spec>> specs_;  // stable addresses: exchanges refer to what was compiled
     std::vector<uint32_t> free_specs_;
@@ -175,7 +177,7 @@ uint32_t Prober::Impl::spec_for(const Monitor& monitor, net::TlsContexts& tls) {
     }
     const uint32_t index = free_specs_.back();
     free_specs_.pop_back();
-    specs_[index].emplace(Spec{monitor, compile_probe(monitor, tls), true});
+    specs_[index].emplace(Spec{monitor, compile_probe(monitor, {tls, ike_budget_}), true});
     return index;
 }
 

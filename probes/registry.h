@@ -18,6 +18,7 @@ namespace fairway {
 namespace net {
 class TlsContexts;
 }  // namespace net
+class IkeBudget;
 
 /// What an exchange is made for; the address may change between attempts (Attempt::peer).
 struct ProbeTarget {
@@ -55,15 +56,27 @@ class EchoProbe {
 using CompiledProbe =
     std::variant<std::unique_ptr<StreamProbe>, std::unique_ptr<DatagramProbe>, std::unique_ptr<EchoProbe>>;
 
-/// Reads files (certificates), through `tls` so that monitors which name the same authorities share them; it
-/// is needed only during the call, and a new one reads files afresh. The error is for an operator; probes of
-/// such a monitor fail with it as their reason, layer `internal`.
-[[nodiscard]] Result<CompiledProbe> compile_probe(const Monitor& monitor, net::TlsContexts& tls);
+/// What probes of several monitors have in common.
+struct ProbeSupplies {
+    /// Not explicit: whoever has one monitor and no prober needs no budget but one of its own.
+    ProbeSupplies(net::TlsContexts& contexts, std::shared_ptr<IkeBudget> budget = nullptr);
+
+    /// Monitors that name the same authorities share them; needed only while compiling, and a new one reads
+    /// files afresh.
+    net::TlsContexts& tls;
+    /// One per prober, over reloads.
+    std::shared_ptr<IkeBudget> ike_budget;
+};
+
+/// Reads files (certificates). The error is for an operator; probes of such a monitor fail with it as their
+/// reason, layer `internal`.
+[[nodiscard]] Result<CompiledProbe> compile_probe(const Monitor& monitor, const ProbeSupplies& supplies);
 
 // One per probe type, in the file of that name; the alternative of monitor.probe is the type's.
 [[nodiscard]] Result<CompiledProbe> compile_tcp(const Monitor& monitor);
 [[nodiscard]] Result<CompiledProbe> compile_icmp(const Monitor& monitor);
 [[nodiscard]] Result<CompiledProbe> compile_tls(const Monitor& monitor, net::TlsContexts& tls);
 [[nodiscard]] Result<CompiledProbe> compile_http(const Monitor& monitor, net::TlsContexts& tls);
+[[nodiscard]] Result<CompiledProbe> compile_ike(const Monitor& monitor, std::shared_ptr<IkeBudget> budget);
 
 }  // namespace fairway
