@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The connectors through which PowerDNS reaches us: a Unix stream socket, and HTTP in its `post_json` form
+// (POST to / or /pdns). Both lead to the same Responder. They run on the loop's thread.
+//
+// Idle connections are kept: each one that we close costs PowerDNS one SERVFAIL. A peer that sends something
+// else than the protocol, that stops in the middle of a request, or that does not read its replies is
+// dropped; nobody else notices.
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+
+#include "base/clock.h"
+#include "base/ip.h"
+#include "base/published.h"
+#include "dns/serving.h"
+
+namespace fairway::net {
+class Loop;
+}
+
+namespace fairway::pdns {
+
+struct ServerOptions {
+    std::filesystem::path unix_path;    // empty: no unix connector
+    std::optional<SocketAddress> http;  // absent: no http connector
+    nanoseconds patience = seconds{5};  // for the rest of a request, and for a reply to be read
+    size_t max_connections = 256;       // of both connectors together; more are turned away
+};
+
+/// All grow, but for `connections`.
+struct ServerCounters {
+    uint64_t connections = 0;  // open now
+    uint64_t accepted = 0;
+    uint64_t calls = 0;    // well-formed, of any method
+    uint64_t lookups = 0;  // PowerDNS makes several for one question
+    uint64_t unable = 0;   // calls before the first probe round was done
+    uint64_t junk = 0;     // connections dropped for what they sent
+    uint64_t stalled = 0;  // connections dropped for what they did not send or read
+    uint64_t turned_away = 0;
+};
+
+class Server {
+  public:
+    /// Listens at once; throws std::system_error naming the address. `serving` must outlive it.
+    Server(net::Loop& loop, const Published<dns::Serving>& serving, const ServerOptions& options);
+    ~Server();
+    Server(const Server&) = delete;
+    Server& operator=(const Server&) = delete;
+
+    [[nodiscard]] const ServerCounters& counters() const noexcept;
+    /// Where the http connector really listens; absent without one.
+    [[nodiscard]] std::optional<SocketAddress> http_address() const;
+
+  private:
+    class Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace fairway::pdns
