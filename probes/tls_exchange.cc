@@ -172,7 +172,8 @@ ProbeResult TlsExchange::with_facts(ProbeResult result, WallTime now) const {
     };
     if (!facts.version.empty()) add(facts.version);
     if (days) {
-        add("certificate " + std::to_string(*days) + (*days == 1 || *days == -1 ? " day" : " days"));
+        // Where it has expired, the reason or the trouble below says since when.
+        if (*days >= 0) add("certificate " + std::to_string(*days) + (*days == 1 ? " day" : " days"));
         const auto left = *facts.not_after - std::chrono::floor<seconds>(now);
         if (result.verdict == Verdict::pass && *days < int64_t{settings_.min_days}) {
             result.verdict = Verdict::degraded;
