@@ -10,7 +10,6 @@ namespace {
 // ISAKMP has payload numbers of its own (RFC 2408 3.1).
 constexpr uint8_t payload_none = 0;
 constexpr uint8_t payload_sa = 1;
-constexpr uint8_t payload_proposal = 2;
 constexpr uint8_t payload_transform = 3;
 constexpr uint8_t payload_notify = 11;
 

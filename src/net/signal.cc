@@ -13,7 +13,7 @@ struct Signal::State {
     std::function<void()> on_signal;
 
     static void close(State* state) {
-        uv_close(as_handle(&state->handle), [](uv_handle_t* handle) { delete &owner_of<State>(handle); });
+        uv_close(as_handle(&state->handle), [](uv_handle_t* closed) { delete &owner_of<State>(closed); });
     }
 };
 
@@ -22,7 +22,7 @@ Signal::Signal(Loop& loop, int number, std::function<void()> on_signal) : state_
     uv_signal_init(loop.raw(), &state_->handle);
     state_->handle.data = state_;
     const int status = uv_signal_start(
-        &state_->handle, [](uv_signal_t* handle, int) { owner_of<State>(handle).on_signal(); }, number);
+        &state_->handle, [](uv_signal_t* raised, int) { owner_of<State>(raised).on_signal(); }, number);
     if (status < 0) {
         State::close(state_);
         check_uv(status, "catch signal " + std::to_string(number));
