@@ -136,7 +136,8 @@ void CompiledSteering::compile_maps() {
                 location = steering_location(*model, *network.location);
                 fresh = &location;
             }
-            const bool ignored = !known[network.location_number] &&
+            const bool ruled = network.cut && *network.cut >= blocks.size();
+            const bool ignored = !known[network.location_number] && !ruled &&
                                  std::any_of(blocks.begin(), blocks.end(), [&](const IpPrefix& block) {
                                      return block.length() <= network.prefix.length() &&
                                             block.contains(network.prefix.address());

@@ -235,6 +235,7 @@ void Selecting::serve_all(const Service& service) {
 
 void Selecting::run(ServiceId id) {
     out_.endpoints.clear();
+    out_.endpoints.reserve(Selection::max_endpoints);
     out_.last_resort = false;
     locate();
     for (unsigned fallbacks = 0;; ++fallbacks) {
