@@ -12,8 +12,8 @@
 //
 // ECS (RFC 7871): the subnet decides by its network address as sent. A SOURCE PREFIX-LENGTH of 0 means that
 // the packet's source decides and the scope is 0 (7.5). A private or loopback subnet is ignored in favour of
-// the source and the scope covers the private block (section 10), except where the configuration (own prefixes,
-// rules about prefixes) or a database knows the subnet: then it decides like any other.
+// the source and the scope covers the private block (section 10), except where the configuration (own
+// prefixes, rules about prefixes) or a database knows the subnet: then it decides like any other.
 
 #include <cstddef>
 #include <memory>
