@@ -84,8 +84,7 @@ Certificate blank(evp_pkey_st* key, long valid_from, long valid_to) {
     return certificate;
 }
 
-/// dirName and the like need no escaping here: hosts come from the operator's configuration, and what is not
-/// a host name makes OpenSSL refuse the extension.
+/// In OpenSSL's notation, which has no escapes: hosts are checked to be host names (is_host_name()).
 std::string alternative_names(const CertificateSubject& subject) {
     std::string text;
     for (const std::string& host : subject.hosts) text += (text.empty() ? "DNS:" : ",DNS:") + host;

@@ -29,10 +29,10 @@ class Loader {
             root = toml::parse(text, name_.string());
         } catch (const toml::parse_error& error) {
             problem(error.source(), std::string(error.description()));
-            return {std::nullopt, problems_};
+            return {std::nullopt, problems()};
         }
         read_root(root);
-        if (!problems_.empty()) return {std::nullopt, problems_};
+        if (!problems_.empty()) return {std::nullopt, problems()};
         return {std::move(fleet_), {}};
     }
 
@@ -43,9 +43,23 @@ class Loader {
         Setter set;
     };
 
-    void problem(const toml::source_region& where, const std::string& message) {
-        problems_.push_back(name_.string() + ":" + std::to_string(where.begin.line) + ":" +
-                            std::to_string(where.begin.column) + ": " + message);
+    struct Problem {
+        toml::source_position where;
+        std::string message;
+    };
+    void problem(const toml::source_region& where, std::string message) {
+        problems_.push_back({where.begin, std::move(message)});
+    }
+    /// In the order of the file.
+    std::vector<std::string> problems() {
+        std::stable_sort(problems_.begin(), problems_.end(),
+                         [](const Problem& a, const Problem& b) { return a.where < b.where; });
+        std::vector<std::string> texts;
+        for (const Problem& p : problems_) {
+            texts.push_back(name_.string() + ":" + std::to_string(p.where.line) + ":" +
+                            std::to_string(p.where.column) + ": " + p.message);
+        }
+        return texts;
     }
 
     void read_table(const toml::table& table, const std::vector<Key>& keys) {
@@ -143,7 +157,8 @@ class Loader {
         }
         keys.push_back({"server_names", [this, &gateway](const toml::node& node) {
                             gateway.server_names.clear();
-                            strings_of(node, [&](const toml::node&, const std::string& text) {
+                            strings_of(node, [&](const toml::node& element, const std::string& text) {
+                                if (!is_host_name(text)) problem(element.source(), "not a host name");
                                 gateway.server_names.push_back(text);
                             });
                         }});
@@ -278,10 +293,17 @@ class Loader {
     std::filesystem::path name_;
     FleetSettings fleet_;
     std::set<IpAddress> addresses_;
-    std::vector<std::string> problems_;
+    std::vector<Problem> problems_;
 };
 
 }  // namespace
+
+bool is_host_name(std::string_view text) noexcept {
+    return !text.empty() && text.size() <= 253 && std::all_of(text.begin(), text.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+               c == '.' || c == '*' || c == '_';
+    });
+}
 
 std::string_view to_string(Service service) noexcept {
     return service_keys[static_cast<size_t>(service)];

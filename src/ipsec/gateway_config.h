@@ -28,6 +28,9 @@ enum class Service : uint8_t { tcp, tls, http, https, ike, ike_nat };
 inline constexpr size_t service_count = 6;
 [[nodiscard]] std::string_view to_string(Service service) noexcept;  // the key: "ike_nat"
 
+/// What may stand as a DNS name in a certificate.
+[[nodiscard]] bool is_host_name(std::string_view text) noexcept;
+
 struct GatewaySettings {
     std::string name;
     std::vector<IpAddress> addresses;

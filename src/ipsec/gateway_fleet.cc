@@ -25,13 +25,6 @@ std::string path_of(const Fleet::Address& address) {
     return address.gateway->name + "/" + address.address.to_string();
 }
 
-bool is_host_name(std::string_view text) {
-    return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-               c == '.' || c == '*' || c == '_';
-    });
-}
-
 constexpr Service tcp_services[] = {Service::tcp, Service::tls, Service::http, Service::https};
 
 }  // namespace
