@@ -61,6 +61,13 @@ std::vector<ResolvedAddress> addresses_of(const ares_addrinfo& info) {
     return found;
 }
 
+Answer answer_of(int status, const ares_addrinfo* info) {
+    if (status != ARES_SUCCESS || info == nullptr) return fail(reason_of(status));
+    std::vector<ResolvedAddress> found = addresses_of(*info);
+    if (found.empty()) return fail("no address records");
+    return found;
+}
+
 }  // namespace
 
 struct Resolver::Query::State {
@@ -197,12 +204,7 @@ Resolver::Query Resolver::resolve(std::string name, Callback callback) {
             const std::unique_ptr<Pending> done(static_cast<Pending*>(data));
             const std::unique_ptr<ares_addrinfo, decltype(&ares_freeaddrinfo)> owned(info, ares_freeaddrinfo);
             if (status == ARES_EDESTRUCTION) return;
-            Answer answer = fail(reason_of(status));
-            if (status == ARES_SUCCESS && info != nullptr) {
-                auto found = addresses_of(*info);
-                answer = found.empty() ? Answer(fail("no address records")) : Answer(std::move(found));
-            }
-            done->resolver->deliver(done->query, std::move(answer));
+            done->resolver->deliver(done->query, answer_of(status, info));
         },
         pending.release());
     state_->arm();
