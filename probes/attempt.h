@@ -47,6 +47,8 @@ class AttemptSink {
     /// Exactly once per attempt that is not cancelled, never inside start(); the attempt's id is free again.
     /// May start and cancel attempts.
     virtual void on_finished(uint32_t job, ProbeResult&& result) = 0;
+    /// The driver's expire() is to be called then: an exchange set its timer outside start() and expire().
+    virtual void wake_at(MonotonicTime when) = 0;
 
   protected:
     ~AttemptSink() = default;

@@ -13,6 +13,8 @@
 #include "net/loop.h"
 #include "net/timer.h"
 #include "net/tls.h"
+#include "probes/datagram_driver.h"
+#include "probes/echo_driver.h"
 #include "probes/ike_budget.h"
 #include "probes/name_watch.h"
 #include "probes/registry.h"
@@ -50,6 +52,8 @@ class Prober::Impl final : private AttemptSink {
               {.rate = options.rate, .rate_per_group = options.rate_per_gateway, .seed = mix(options.seed)}),
           names_(loop, resolver, mix(options.seed + 1), [this](NameWatch::NameId id) { on_name(id); }),
           streams_(loop, *this),
+          datagrams_(loop, *this),
+          echoes_(loop, *this),
           timer_(loop, [this] { tick(); }) {}
 
     ~Impl() {
@@ -72,6 +76,7 @@ class Prober::Impl final : private AttemptSink {
     struct Spec {
         Monitor monitor;
         Result<CompiledProbe> compiled;
+        std::vector<uint16_t> ports;  // of a datagram probe
         bool wanted = true;
     };
     /// Where checks go: an address, or a name that is kept resolved.
@@ -81,7 +86,7 @@ class Prober::Impl final : private AttemptSink {
         NameWatch::NameId name = none;
         bool wanted = true;
     };
-    enum class Phase : uint8_t { free, idle, resolving, stream };
+    enum class Phase : uint8_t { free, idle, resolving, stream, datagram, echo };
     struct Job {
         uint32_t spec = none;
         uint32_t host = none;
@@ -90,7 +95,9 @@ class Prober::Impl final : private AttemptSink {
         Phase phase = Phase::free;
         bool first_pending = true;  // has not completed once
         bool wanted = true;
+        // One of them, by the kind of probe; neither when the settings could not be used.
         std::unique_ptr<StreamExchange> stream;
+        std::unique_ptr<DatagramExchange> datagram;
     };
     struct Subscriber {
         EndpointId endpoint;
@@ -124,7 +131,7 @@ class Prober::Impl final : private AttemptSink {
     void add_name_warning(const Host& host, ProbeResult& result) const;
     void finish_first_round(MonotonicTime now);
     void rearm();
-    void wake_at(MonotonicTime when);
+    void wake_at(MonotonicTime when) override;
     ProbeTrace* trace_of(JobId id);
 
     net::Loop& loop_;
@@ -159,6 +166,8 @@ class Prober::Impl final : private AttemptSink {
 
     // Drivers after what their attempts refer to.
     StreamDriver streams_;
+    DatagramDriver datagrams_;
+    EchoDriver echoes_;
     net::Timer timer_;
     MonotonicTime armed_at_ = MonotonicTime::max();
 };
@@ -177,7 +186,10 @@ uint32_t Prober::Impl::spec_for(const Monitor& monitor, net::TlsContexts& tls) {
     }
     const uint32_t index = free_specs_.back();
     free_specs_.pop_back();
-    specs_[index].emplace(Spec{monitor, compile_probe(monitor, {tls, ike_budget_}), true});
+    Spec& spec = specs_[index].emplace(Spec{monitor, compile_probe(monitor, {tls, ike_budget_}), {}, true});
+    if (spec.compiled)
+        if (const auto* probe = std::get_if<std::unique_ptr<DatagramProbe>>(&*spec.compiled))
+            spec.ports = (*probe)->ports();
     return index;
 }
 
@@ -231,16 +243,35 @@ Prober::Impl::JobId Prober::Impl::add_job(uint32_t spec_index, uint32_t host_ind
     job.host = host_index;
     job.phase = Phase::idle;
     const ProbeTarget target{.host = host.text, .port = spec.monitor.port};
-    if (spec.compiled)
-        if (const auto* probe = std::get_if<std::unique_ptr<StreamProbe>>(&*spec.compiled))
-            job.stream = (*probe)->make_exchange(target);
+    if (!spec.compiled) return id;
+    if (const auto* stream = std::get_if<std::unique_ptr<StreamProbe>>(&*spec.compiled))
+        job.stream = (*stream)->make_exchange(target);
+    if (const auto* datagram = std::get_if<std::unique_ptr<DatagramProbe>>(&*spec.compiled))
+        job.datagram = (*datagram)->make_exchange(target);
+    if (const auto* echo = std::get_if<std::unique_ptr<EchoProbe>>(&*spec.compiled))
+        job.datagram = (*echo)->make_exchange(target);
     return id;
 }
 
 void Prober::Impl::drop_attempt(JobId id) {
     Job& job = jobs_[id];
-    if (job.phase == Phase::stream) streams_.cancel(job.attempt);
-    if (job.phase == Phase::resolving) resolving_.remove(id);
+    switch (job.phase) {
+        case Phase::stream:
+            streams_.cancel(job.attempt);
+            break;
+        case Phase::datagram:
+            datagrams_.cancel(job.attempt);
+            break;
+        case Phase::echo:
+            echoes_.cancel(job.attempt);
+            break;
+        case Phase::resolving:
+            resolving_.remove(id);
+            break;
+        case Phase::free:
+        case Phase::idle:
+            break;
+    }
     job.phase = Phase::idle;
     job.attempt = none;
 }
@@ -390,7 +421,8 @@ void Prober::Impl::rearm() {
     armed_at_ = MonotonicTime::max();
     MonotonicTime when = MonotonicTime::max();
     if (const auto next = scheduler_.next()) when = std::min(when, *next);
-    if (const auto next = streams_.next()) when = std::min(when, *next);
+    for (const auto next : {streams_.next(), datagrams_.next(), echoes_.next()})
+        if (next) when = std::min(when, *next);
     if (!resolving_.empty()) when = std::min(when, resolving_.earliest_time());
     if (first_round_deadline_) when = std::min(when, *first_round_deadline_);
     if (when != MonotonicTime::max()) wake_at(when);
@@ -406,6 +438,8 @@ void Prober::Impl::tick() {
             for (auto& callback : *callbacks)
                 callback({failed(ProbeLayer::internal, "the check was removed from the configuration"), {}});
     streams_.expire(now);
+    datagrams_.expire(now);
+    echoes_.expire(now);
     expire_resolving(now);
     for (int i = 0; i < starts_per_turn; ++i) {
         const auto next = scheduler_.take(now);
@@ -479,8 +513,16 @@ void Prober::Impl::connect(JobId id, const IpAddress& address, MonotonicTime sta
                                  .nonce = random_.next(),
                                  .job = id,
                                  .trace = trace_of(id)};
-    job.phase = Phase::stream;
-    job.attempt = streams_.start(*job.stream, request);
+    if (job.stream) {
+        job.phase = Phase::stream;
+        job.attempt = streams_.start(*job.stream, request);
+    } else if (!spec.ports.empty()) {
+        job.phase = Phase::datagram;
+        job.attempt = datagrams_.start(*job.datagram, spec.ports, request);
+    } else {
+        job.phase = Phase::echo;
+        job.attempt = echoes_.start(*job.datagram, request);
+    }
 }
 
 void Prober::Impl::expire_resolving(MonotonicTime now) {
@@ -606,7 +648,7 @@ ProberStats Prober::Impl::stats() const {
     stats.deferred = scheduler_.deferred();
     stats.skipped = scheduler_.skipped();
     stats.jobs = job_by_key_.size();
-    stats.in_flight = streams_.in_flight() + resolving_.size();
+    stats.in_flight = streams_.in_flight() + datagrams_.in_flight() + echoes_.in_flight() + resolving_.size();
     stats.names = names_.size();
     stats.names_failing = names_.failing();
     return stats;

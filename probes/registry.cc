@@ -34,6 +34,7 @@ const std::array table{
         [](const Monitor& m, const ProbeSupplies& supplies) { return compile_http(m, supplies.tls); }},
     Row{alternative_of<IkeProbe>(),
         [](const Monitor& m, const ProbeSupplies& supplies) { return compile_ike(m, supplies.ike_budget); }},
+    Row{alternative_of<IcmpProbe>(), [](const Monitor& m, const ProbeSupplies&) { return compile_icmp(m); }},
 };
 
 }  // namespace

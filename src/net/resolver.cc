@@ -32,8 +32,9 @@ std::string reason_of(int status) {
             return "query refused";
         case ARES_ETIMEOUT:
             return "timed out";
+        // What c-ares makes of it when every server was unreachable, or refused, or failed.
         case ARES_ECONNREFUSED:
-            return "no name server reachable";
+            return "no name server gave an answer";
         case ARES_EFORMERR:
             return "name server found the query malformed";
         case ARES_EBADNAME:
