@@ -67,6 +67,10 @@ class Responder {
 
   private:
     Outcome lookup(const dns::Serving& serving, const Call& call, std::string& out);
+    void append_found(const dns::Serving& serving, const Call& call, const dns::Name& owner,
+                      const CallClient& client, std::string& out) const;
+    void append_of_parent(const dns::Serving& serving, const Call& call, const dns::Name& owner,
+                          std::string& out) const;
     void list(const dns::Serving& serving, const Call& call, std::string& out) const;
 
     dns::OwnerRecords found_;

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// The remote backend's calls: framing, reading, answering. Whatever comes, a reply is one JSON object.
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "pdns/json_reader.h"
+#include "pdns/protocol.h"
+#include "unit/dns/world.h"
+
+using namespace fairway;
+
+namespace {
+
+void require(bool holds) {
+    if (!holds) std::abort();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+    static const dns::Serving serving = dns::test::make_world().serving();
+    static pdns::Responder responder;
+    static pdns::Call call;
+    const std::string_view text = as_text({data, size});
+
+    // However the bytes are cut, the frame is the same.
+    pdns::JsonFramer whole, halves;
+    (void)halves.look(text.substr(0, size / 2));
+    require(whole.look(text) == halves.look(text));
+    require(whole.end() == halves.end());
+
+    const bool is_json = nlohmann::json::accept(text);
+    pdns::JsonReader reader(text);
+    reader.skip_value();
+    reader.expect_end();
+    // Ours takes no more than JSON; it knows no UTF-8, so it may take less care there.
+    if (is_json && text.find(std::string(32, '[')) == std::string_view::npos &&
+        text.find(std::string(32, '{')) == std::string_view::npos && size < 64)
+        require(reader.ok());
+
+    if (!pdns::parse_call(text, call)) return 0;
+    std::string reply;
+    if (responder.respond(serving, call, reply) == pdns::Responder::Outcome::unable) return 0;
+    pdns::JsonFramer framer;
+    require(framer.look(reply) == pdns::JsonFramer::State::complete && framer.end() == reply.size());
+    pdns::JsonReader check(reply);
+    check.skip_value();
+    check.expect_end();
+    require(check.ok());
+    return 0;
+}
