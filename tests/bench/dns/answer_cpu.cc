@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// CPU time of one answer without sockets: a steered A with a random client subnet, beside a static answer,
+// NXDOMAIN, and the floor of copying the question. Medians of interleaved rounds.
+//
+//     bench_answer_cpu [ROUNDS]
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+#include <functional>
+
+#include "bench/dns/bench_world.h"
+
+using namespace fairway;
+using namespace fairway::dns;
+
+namespace {
+
+constexpr size_t queries = 200'000;
+
+double thread_seconds() {
+    timespec now{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) / 1e9;
+}
+
+double median(std::vector<double> values) {
+    std::sort(values.begin(), values.end());
+    return values[values.size() / 2];
+}
+
+std::vector<uint8_t> renamed(const std::vector<uint8_t>& query, const char* label) {
+    std::vector<uint8_t> copy = query;
+    std::copy_n(label, 3, copy.begin() + 13);  // over "vpn"
+    return copy;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    const int rounds = argc > 1 ? std::atoi(argv[1]) : 9;
+    const auto model = bench::make_model();
+    const Serving serving = bench::make_serving(model, bench::make_locator());
+    Random random(2);
+    std::vector<std::vector<uint8_t>> steered;
+    std::vector<std::vector<uint8_t>> missing;
+    std::vector<std::vector<uint8_t>> fixed;
+    for (uint32_t i = 0; i < 50'000; ++i) {
+        steered.push_back(bench::make_query(random, static_cast<uint16_t>(i)));
+        missing.push_back(renamed(steered.back(), "nix"));
+        fixed.push_back(renamed(steered.back(), "ns1"));
+    }
+    Answerer answerer;
+    std::vector<uint8_t> out(Answerer::max_udp_answer);
+    size_t wrong = 0;
+    const auto answer_all = [&](const std::vector<std::vector<uint8_t>>& list, Rcode expected) {
+        for (size_t i = 0; i < queries; ++i) {
+            Request request;
+            request.message = list[i % list.size()];
+            request.source = IpAddress::v4(0x7f000001);
+            request.unix_seconds = bench::unix_seconds;
+            const size_t size = answerer.answer(serving, request, out);
+            if (size == 0 || answerer.outcome().rcode != expected) ++wrong;
+        }
+    };
+    struct Kind {
+        const char* name;
+        std::function<void()> run;
+        std::vector<double> ns;
+    };
+    volatile uint8_t sink = 0;
+    std::vector<Kind> kinds{
+        {"floor: copy the question",
+         [&] {
+             for (size_t i = 0; i < queries; ++i) {
+                 const auto& query = steered[i % steered.size()];
+                 std::copy(query.begin(), query.end(), out.begin());
+                 sink = out[i % query.size()];
+             }
+         },
+         {}},
+        {"steered A with ECS", [&] { answer_all(steered, Rcode::noerror); }, {}},
+        {"static A with ECS", [&] { answer_all(fixed, Rcode::noerror); }, {}},
+        {"NXDOMAIN with ECS", [&] { answer_all(missing, Rcode::nxdomain); }, {}},
+    };
+    for (int round = 0; round < rounds + 1; ++round)
+        for (Kind& kind : kinds) {
+            const double start = thread_seconds();
+            kind.run();
+            // The first round warms up.
+            if (round > 0) kind.ns.push_back((thread_seconds() - start) / static_cast<double>(queries) * 1e9);
+        }
+    for (const Kind& kind : kinds)
+        std::printf("%-26s %7.1f ns CPU (median of %d; %.1f to %.1f)\n", kind.name, median(kind.ns), rounds,
+                    *std::min_element(kind.ns.begin(), kind.ns.end()),
+                    *std::max_element(kind.ns.begin(), kind.ns.end()));
+    std::printf("wrong answers: %zu\n", wrong);
+    return wrong == 0 ? 0 : 1;
+}
