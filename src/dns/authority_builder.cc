@@ -4,9 +4,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <set>
 #include <sstream>
+#include <tuple>
 
 #include "base/random.h"
 
@@ -101,6 +104,11 @@ Authority::Built AuthorityBuilder::build(const std::vector<std::optional<std::st
         flatten(*authority);
         built.authority = authority;
     }
+    // As one reads the files; what is about the configuration comes first.
+    std::stable_sort(diagnostics_.begin(), diagnostics_.end(),
+                     [](const ZoneDiagnostic& a, const ZoneDiagnostic& b) {
+                         return std::tie(a.file, a.line) < std::tie(b.file, b.line);
+                     });
     built.diagnostics = std::move(diagnostics_);
     return built;
 }
@@ -641,19 +649,26 @@ Authority::Built Authority::build(std::shared_ptr<const Model> model, uint32_t s
     for (size_t i = 0; i < texts.size(); ++i) {
         const Zone& zone = model->zones[i];
         if (zone.file.empty()) continue;
+        const auto cannot = [&](const std::string& why) {
+            builder.add({ZoneDiagnostic::Severity::error, zone.file, 0, "cannot read the zone file: " + why});
+        };
         errno = 0;
         std::ifstream file(zone.file, std::ios::binary);
-        std::ostringstream text;
-        if (file) text << file.rdbuf();
-        // A folder opens and then fails to read; an empty file sets failbit in `text`, which is no error.
-        if (!file.is_open() || file.bad() ||
-            (text.fail() && file.peek() != std::ifstream::traits_type::eof())) {
-            builder.add({ZoneDiagnostic::Severity::error, zone.file, 0,
-                         std::string("cannot read the zone file: ") +
-                             (errno != 0 ? std::strerror(errno) : "it is not a file")});
+        if (!file) {
+            cannot(std::strerror(errno));
             continue;
         }
-        texts[i] = text.str();
+        std::error_code error;
+        if (std::filesystem::is_directory(zone.file, error)) {
+            cannot("it is a directory");
+            continue;
+        }
+        std::string text(std::istreambuf_iterator<char>(file), {});
+        if (file.bad()) {
+            cannot("a read failed");
+            continue;
+        }
+        texts[i] = std::move(text);
     }
     return builder.build(texts);
 }
