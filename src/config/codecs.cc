@@ -41,31 +41,6 @@ std::string required_names(const std::vector<Property>& properties) {
 
 }  // namespace
 
-std::string quote(std::string_view text) {
-    std::string quoted = "\"";
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (c == '"' || c == '\\') {
-            quoted += '\\';
-            quoted += c;
-        } else if (c == '\n') {
-            quoted += "\\n";
-        } else if (c == '\t') {
-            quoted += "\\t";
-        } else if (c == '\r') {
-            quoted += "\\r";
-        } else if (byte < 0x20 || byte == 0x7f) {
-            constexpr std::string_view digits = "0123456789ABCDEF";
-            quoted += "\\u00";
-            quoted += digits[byte >> 4];
-            quoted += digits[byte & 15U];
-        } else {
-            quoted += c;
-        }
-    }
-    return quoted + "\"";
-}
-
 std::string toml_key(std::string_view key) {
     return is_bare(key) ? std::string(key) : quote(key);
 }
@@ -83,7 +58,7 @@ std::string choice_type(const std::vector<std::string>& names) {
 }
 
 void Context::error(const Node& at, const std::string& message) {
-    report.error(at.where, subject + std::string(key) + ": " + message);
+    report.error(at.where, subject + (key.empty() ? "" : std::string(key) + ": ") + message);
 }
 
 bool Context::wrong_kind(const Node& at, std::string_view wanted) {

@@ -449,6 +449,7 @@ Field<O> named_field(std::string name, std::vector<Named<S>> O::*member, const S
                                                       context.report.place(first->second));
             Named<S> item{*key, entry.where, {}};
             context.subject = name + " " + quote(*key) + ": ";
+            context.key = {};
             good = table().read(context, entry.value, item.value) && fresh && good;
             context.subject.clear();
             (owner.*member).push_back(std::move(item));

@@ -423,6 +423,8 @@ class Compiler {
                             "region " + quote(model_[region].name) +
                                 " has no location, so \"nearest\" puts its gateways last");
         }
+        // After an error something may only look unused.
+        if (report_.failed()) return;
         const auto unused = [&](const auto& items, const std::vector<bool>& used, const char* what,
                                 const char* where) {
             for (size_t i = 0; i < items.size(); ++i) {

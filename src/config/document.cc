@@ -139,7 +139,68 @@ bool blank_statement(std::string& text, uint32_t line) {
     return any;
 }
 
+/// The entry whose dotted path toml++ prints as `path`; keys may hold dots themselves.
+const Entry* find_path(const Node& table, std::string_view path) {
+    for (const Entry& entry : table.entries) {
+        if (!path.starts_with(entry.key)) continue;
+        const std::string_view rest = path.substr(entry.key.size());
+        if (rest.empty()) return &entry;
+        if (rest.front() != '.' || entry.value.kind != Node::Kind::table) continue;
+        if (const Entry* found = find_path(entry.value, rest.substr(1))) return found;
+    }
+    return nullptr;
+}
+
+/// A table or key that stands a second time in one file.
+struct Repetition {
+    Position where;
+    std::string path;  // of a table: from the root; of a key: within its table
+    bool is_table = false;
+};
+
+/// Whether toml++ complains of a repetition, and of what.
+std::optional<Repetition> repetition_in(std::string_view what, Position where) {
+    constexpr std::string_view phrase = "cannot redefine existing ";
+    const size_t at = what.find(phrase);
+    const size_t open = what.find('\'', at == std::string_view::npos ? what.size() : at);
+    const size_t close = what.rfind('\'');
+    if (open == std::string_view::npos || close <= open) return std::nullopt;
+    return Repetition{where, std::string(what.substr(open + 1, close - open - 1)),
+                      what.find("table header") != std::string_view::npos};
+}
+
+void report_repetition(Reporter& report, const Node& root, const Repetition& repetition) {
+    const Entry* first = repetition.is_table ? find_path(root, repetition.path) : nullptr;
+    report.error(repetition.where, quote(repetition.path) + " is given twice" +
+                                       (first == nullptr ? "" : "; first at " + report.place(first->where)));
+}
+
 }  // namespace
+
+std::string quote(std::string_view text) {
+    std::string quoted = "\"";
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (c == '"' || c == '\\') {
+            quoted += '\\';
+            quoted += c;
+        } else if (c == '\n') {
+            quoted += "\\n";
+        } else if (c == '\t') {
+            quoted += "\\t";
+        } else if (c == '\r') {
+            quoted += "\\r";
+        } else if (byte < 0x20 || byte == 0x7f) {
+            constexpr std::string_view digits = "0123456789ABCDEF";
+            quoted += "\\u00";
+            quoted += digits[byte >> 4];
+            quoted += digits[byte & 15U];
+        } else {
+            quoted += c;
+        }
+    }
+    return quoted + "\"";
+}
 
 const Entry* Node::find(std::string_view key) const noexcept {
     for (const Entry& entry : entries) {
@@ -221,24 +282,35 @@ std::optional<Node> parse_document(Reporter& report, uint32_t file, std::string_
     // rest parsed again, a bounded number of times, because it leaves nothing else in doubt.
     constexpr int max_attempts = 20;
     std::string mended;
-    for (int attempt = 0; attempt < max_attempts; ++attempt) {
-        try {
-            return convert_table(toml::parse(attempt == 0 ? text : std::string_view(mended)), file);
-        } catch (const toml::parse_error& error) {
-            const Position where = position_of(file, error.source());
-            std::string what(error.description());
-            constexpr std::string_view boilerplate = "Error while parsing ";
-            if (what.starts_with(boilerplate)) what = "in " + what.substr(boilerplate.size());
-            report.error(where, "this is not TOML: " + what);
-            if (what.find("cannot redefine") == std::string::npos) return std::nullopt;
-            if (attempt == 0) mended = text;
-            if (!blank_statement(mended, where.line)) return std::nullopt;
-        } catch (const std::exception& error) {
-            report.error({file, 0, 0}, std::string("cannot be parsed: ") + error.what());
-            return std::nullopt;
+    std::vector<Repetition> repetitions;
+    std::optional<Node> tree;
+    try {
+        for (int attempt = 0; attempt < max_attempts && !tree; ++attempt) {
+            try {
+                tree = convert_table(toml::parse(attempt == 0 ? text : std::string_view(mended)), file);
+            } catch (const toml::parse_error& error) {
+                const Position where = position_of(file, error.source());
+                std::string what(error.description());
+                if (attempt == 0) mended = text;
+                if (auto repetition = repetition_in(what, where);
+                    repetition && blank_statement(mended, where.line)) {
+                    repetitions.push_back(std::move(*repetition));
+                    continue;
+                }
+                // What is left of a repeated key's value of several lines is not worth a word.
+                if (!repetitions.empty() && !repetitions.back().is_table) break;
+                constexpr std::string_view boilerplate = "Error while parsing ";
+                if (what.starts_with(boilerplate)) what = "in " + what.substr(boilerplate.size());
+                report.error(where, "this is not TOML: " + what);
+                break;
+            }
         }
+    } catch (const std::exception& error) {
+        tree.reset();
+        report.error({file, 0, 0}, std::string("cannot be parsed: ") + error.what());
     }
-    return std::nullopt;
+    for (const Repetition& each : repetitions) report_repetition(report, tree ? *tree : Node{}, each);
+    return tree;
 }
 
 void merge_document(Reporter& report, Node& into, Node from) {

@@ -31,6 +31,9 @@ struct Located {
     friend bool operator==(const Located& a, const Located& b) { return a.value == b.value; }
 };
 
+/// `text` in double quotes, escaped so that TOML and JSON read the same.
+[[nodiscard]] std::string quote(std::string_view text);
+
 struct Entry;
 
 struct Node {

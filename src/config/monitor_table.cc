@@ -278,6 +278,13 @@ std::vector<Variant<MonitorSource>> probes() {
     return all;
 }
 
+bool check_type(Context& context, const Node& node) {
+    if (!is_unfinished(Unfinished::Kind::monitor_type, node.text)) return true;
+    context.report.error(node.where,
+                         context.subject + "monitor type " + quote(node.text) + std::string(unfinished_text));
+    return false;
+}
+
 /// What depends on several keys: ports, and times that must fit into each other.
 void check_monitor(Context& context, const Node& node, MonitorSource& monitor) {
     const auto at = [&node](std::string_view key) {
@@ -307,8 +314,6 @@ void check_monitor(Context& context, const Node& node, MonitorSource& monitor) {
         if (wants_body && (http->body_limit == 0 || http->method == "HEAD"))
             error("expect", "a body is expected but none would be read");
     }
-    if (is_unfinished(Unfinished::Kind::monitor_type, type))
-        context.report.error(at("type"), "monitor type " + quote(type) + std::string(unfinished_text));
 }
 
 }  // namespace
@@ -348,8 +353,9 @@ const Section<MonitorSource>& monitor_table() {
              field("address", &M::address, host(),
                    "Address or host name to probe instead of the endpoint's own.")},
             check_monitor);
-        made.with_variants("type", "What the probe speaks.", probes(),
-                           [](const M& monitor) { return type_name(monitor.probe); });
+        made.with_variants(
+            "type", "What the probe speaks.", probes(),
+            [](const M& monitor) { return type_name(monitor.probe); }, check_type);
         return made;
     }();
     return table;

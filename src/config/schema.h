@@ -51,8 +51,6 @@ struct KeyInfo {
     std::string help;
 };
 
-/// `text` in double quotes, escaped so that TOML and JSON read the same.
-[[nodiscard]] std::string quote(std::string_view text);
 /// `key` as TOML wants it on the left: bare where possible.
 [[nodiscard]] std::string toml_key(std::string_view key);
 
@@ -119,14 +117,15 @@ class Section {
     Section(std::string path, std::vector<Field<S>> fields, Check check = {})
         : path_(std::move(path)), fields_(std::move(fields)), check_(std::move(check)) {}
 
-    /// Adds the variants; `variant_of` names the one that a value is.
+    /// Adds the variants; `variant_of` names the one that a value is, `check_tag` judges what was chosen.
     Section& with_variants(std::string tag, std::string help, std::vector<Variant<S>> variants,
-                           std::function<std::string_view(const S&)> variant_of) {
+                           std::function<std::string_view(const S&)> variant_of,
+                           std::function<bool(Context&, const Node&)> check_tag) {
         Field<S> field;
         field.name = tag_ = std::move(tag);
         field.help = std::move(help);
         field.required = true;
-        field.read = [](Context&, const Node&, S&) { return true; };  // read_tag() has
+        field.read = [check_tag](Context& context, const Node& node, S&) { return check_tag(context, node); };
         field.write = [variant_of](const S& value) { return quote(variant_of(value)); };
         field.equal = [variant_of](const S& a, const S& b) { return variant_of(a) == variant_of(b); };
         std::vector<std::string> names;
