@@ -359,22 +359,20 @@ template <class S>
 void Section<S>::describe(const std::string& section, const std::string& prefix,
                           std::vector<KeyInfo>& out) const {
     const auto add = [&](const Field<S>& field, const S& fresh, const std::string& variant) {
-        if (field.nested) {
-            const size_t first = out.size();
-            field.nested(prefix + field.name, out);
-            for (size_t i = first; i < out.size(); ++i) {
-                if (out[i].section.empty()) out[i].section = section;
-                if (out[i].only_for.empty()) out[i].only_for = variant;
-            }
-            if (field.help.empty()) return;
-        }
         KeyInfo info{section, prefix + field.name, variant, field.type(),
                      {},      field.required,      false,   field.help};
-        const auto text = field.write(fresh);
-        info.default_text = !field.default_note.empty() ? field.default_note : text.value_or("");
-        if (field.required) info.default_text.clear();
+        if (!field.required)
+            info.default_text =
+                field.default_note.empty() ? field.write(fresh).value_or("") : field.default_note;
         info.unfinished = is_unfinished(Unfinished::Kind::key, key_path(field.name));
-        out.push_back(std::move(info));
+        if (!field.help.empty()) out.push_back(std::move(info));
+        if (!field.nested) return;
+        const size_t first = out.size();
+        field.nested(prefix + field.name, out);
+        for (size_t i = first; i < out.size(); ++i) {
+            if (out[i].section.empty()) out[i].section = section;
+            if (out[i].only_for.empty()) out[i].only_for = variant;
+        }
     };
     for (const Field<S>& field : fields_) add(field, S{}, "");
     for (const Variant<S>& variant : variants_) {
