@@ -109,7 +109,7 @@ class Writer {
     }
     /// Overwrites a 16-bit field written earlier, such as a length or a count.
     void patch_u16(size_t at, uint16_t value) noexcept {
-        if (at + 2 > position_) {
+        if (position_ < 2 || at > position_ - 2) {
             fail();
             return;
         }

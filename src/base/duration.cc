@@ -53,9 +53,9 @@ bool take(std::string_view& text, char c) {
 }  // namespace
 
 Result<nanoseconds> parse_duration(std::string_view text) {
-    const std::string whole(text);
-    const auto bad = [&whole](const char* why) {
-        return fail("\"" + whole + "\" is not a duration: " + why);
+    const std::string start(text.substr(0, 80));
+    const auto bad = [&start](const char* why) {
+        return fail("\"" + start + "\" is not a duration: " + why);
     };
     if (text.empty()) return bad("it is empty");
     nanoseconds total{0};
@@ -63,7 +63,8 @@ Result<nanoseconds> parse_duration(std::string_view text) {
         // The integer and fractional parts are kept apart so that every whole number of nanoseconds is exact.
         int64_t integer = 0;
         const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), integer);
-        if (error != std::errc{} || integer < 0) return bad("a number such as 5s or 200ms is needed");
+        if (error != std::errc{} || !is_digit(text.front()))
+            return bad("a number such as 5s or 200ms is needed");
         text.remove_prefix(static_cast<size_t>(end - text.data()));
         std::string_view fraction;
         if (take(text, '.')) {
@@ -99,17 +100,19 @@ Result<nanoseconds> parse_duration(std::string_view text) {
 std::string format_duration(nanoseconds value) {
     if (value == nanoseconds{0}) return "0s";
     std::string text;
+    // Unsigned, because the most negative value has no positive counterpart.
+    auto left = static_cast<uint64_t>(value.count());
     if (value < nanoseconds{0}) {
         text = "-";
-        value = -value;
+        left = 0 - left;
     }
     for (const Unit& unit : units) {
         if (unit.name == "w") continue;
-        const auto count = value / unit.length;
-        if (count == 0) continue;
-        text += std::to_string(count);
+        const auto length = static_cast<uint64_t>(unit.length.count());
+        if (left < length) continue;
+        text += std::to_string(left / length);
         text += unit.name;
-        value -= count * unit.length;
+        left %= length;
     }
     return text;
 }
@@ -129,9 +132,9 @@ std::string format_rfc3339(WallTime time) {
 }
 
 Result<WallTime> parse_rfc3339(std::string_view text) {
-    const std::string whole(text);
-    const auto bad = [&whole] {
-        return fail("\"" + whole + "\" is not an RFC 3339 time such as 2026-01-31T09:30:00Z");
+    const std::string start(text.substr(0, 80));
+    const auto bad = [&start] {
+        return fail("\"" + start + "\" is not an RFC 3339 time such as 2026-01-31T09:30:00Z");
     };
     int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
     if (!take_digits(text, 4, year) || !take(text, '-') || !take_digits(text, 2, month) || !take(text, '-') ||
@@ -165,6 +168,8 @@ Result<WallTime> parse_rfc3339(std::string_view text) {
                                            std::chrono::month{static_cast<unsigned>(month)},
                                            std::chrono::day{static_cast<unsigned>(day)}};
     if (!text.empty() || !date.ok() || hour > 23 || minute > 59 || second > 60) return bad();
+    // A WallTime counts nanoseconds in 64 bits: 1677 to 2262.
+    if (year < 1678 || year > 2261) return fail("\"" + start + "\" is not between the years 1678 and 2261");
     const auto instant =
         std::chrono::sys_days{date} + hours{hour} + minutes{minute} + seconds{second} - offset;
     return WallTime{std::chrono::duration_cast<WallTime::duration>(instant.time_since_epoch() + fraction)};

@@ -78,10 +78,10 @@ Result<IpPrefix> IpPrefix::parse(std::string_view text) {
     if (slash == std::string_view::npos) return IpPrefix(*address, address->bits());
     uint8_t length = 0;
     if (!parse_number(text.substr(slash + 1), length) || length > address->bits())
-        return fail("\"" + std::string(text) + "\" has no prefix length between 0 and " +
+        return fail("\"" + std::string(text.substr(0, 80)) + "\" has no prefix length between 0 and " +
                     std::to_string(address->bits()));
     if (address->masked(length) != *address)
-        return fail("\"" + std::string(text) + "\" has bits set beyond its length; meant " +
+        return fail("\"" + std::string(text.substr(0, 80)) + "\" has bits set beyond its length; meant " +
                     IpPrefix(*address, length).to_string() + "?");
     return IpPrefix(*address, length);
 }

@@ -47,12 +47,17 @@ std::string nearest_name(std::string_view text, const std::vector<std::string>& 
         return d[a.size()][b.size()];
     };
     if (text.size() > 256) return {};
+    const std::string wanted = ascii_lower(text);
     std::string best;
     size_t best_distance = 0;
     for (const std::string& candidate : candidates) {
         if (candidate.size() > 256) continue;
-        const size_t cost = distance(ascii_lower(text), ascii_lower(candidate));
-        if (cost > std::max<size_t>(1, std::max(text.size(), candidate.size()) / 3)) continue;
+        const auto [shorter, longer] = std::minmax({text.size(), candidate.size()});
+        const size_t most = std::max<size_t>(1, longer / 3);
+        if (longer - shorter > most) continue;
+        const size_t cost = distance(wanted, ascii_lower(candidate));
+        // Words that share nothing are not near, however short they are.
+        if (cost > most || cost >= longer) continue;
         if (best.empty() || cost < best_distance) {
             best = candidate;
             best_distance = cost;

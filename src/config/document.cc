@@ -139,6 +139,30 @@ bool blank_statement(std::string& text, uint32_t line) {
     return any;
 }
 
+/// `text` without control characters; what they were can still be read.
+std::string escaped(std::string_view text) {
+    std::string out;
+    out.reserve(text.size());
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        constexpr std::string_view digits = "0123456789ABCDEF";
+        if (c == '\n') {
+            out += "\\n";
+        } else if (c == '\t') {
+            out += "\\t";
+        } else if (c == '\r') {
+            out += "\\r";
+        } else if (byte < 0x20 || byte == 0x7f) {
+            out += "\\u00";
+            out += digits[byte >> 4];
+            out += digits[byte & 15U];
+        } else {
+            out += c;
+        }
+    }
+    return out;
+}
+
 /// The entry whose dotted path toml++ prints as `path`; keys may hold dots themselves.
 const Entry* find_path(const Node& table, std::string_view path) {
     for (const Entry& entry : table.entries) {
@@ -178,28 +202,13 @@ void report_repetition(Reporter& report, const Node& root, const Repetition& rep
 }  // namespace
 
 std::string quote(std::string_view text) {
-    std::string quoted = "\"";
+    std::string safe;
+    safe.reserve(text.size() + 2);
     for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (c == '"' || c == '\\') {
-            quoted += '\\';
-            quoted += c;
-        } else if (c == '\n') {
-            quoted += "\\n";
-        } else if (c == '\t') {
-            quoted += "\\t";
-        } else if (c == '\r') {
-            quoted += "\\r";
-        } else if (byte < 0x20 || byte == 0x7f) {
-            constexpr std::string_view digits = "0123456789ABCDEF";
-            quoted += "\\u00";
-            quoted += digits[byte >> 4];
-            quoted += digits[byte & 15U];
-        } else {
-            quoted += c;
-        }
+        if (c == '"' || c == '\\') safe += '\\';
+        safe += c;
     }
-    return quoted + "\"";
+    return '"' + escaped(safe) + '"';
 }
 
 const Entry* Node::find(std::string_view key) const noexcept {
@@ -234,13 +243,13 @@ uint32_t Reporter::add_file(std::string name) {
     return static_cast<uint32_t>(files_.size() - 1);
 }
 
-void Reporter::error(Position where, std::string message) {
+void Reporter::error(Position where, const std::string& message) {
     failed_ = true;
-    items_.push_back({where, Diagnostic::Severity::error, std::move(message)});
+    items_.push_back({where, Diagnostic::Severity::error, escaped(message)});
 }
 
-void Reporter::warning(Position where, std::string message) {
-    items_.push_back({where, Diagnostic::Severity::warning, std::move(message)});
+void Reporter::warning(Position where, const std::string& message) {
+    items_.push_back({where, Diagnostic::Severity::warning, escaped(message)});
 }
 
 std::string Reporter::suggest(std::string_view text, const std::vector<std::string>& candidates) {

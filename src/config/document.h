@@ -65,8 +65,9 @@ class Reporter {
     uint32_t add_file(std::string name);
     [[nodiscard]] const std::vector<std::string>& files() const noexcept { return files_; }
 
-    void error(Position where, std::string message);
-    void warning(Position where, std::string message);
+    /// Control characters in a message are escaped, so that each diagnostic stays one line.
+    void error(Position where, const std::string& message);
+    void warning(Position where, const std::string& message);
     [[nodiscard]] bool failed() const noexcept { return failed_; }
     /// ` (did you mean "x"?)`, or nothing. Costs a bounded amount of work over the whole load, so that ten
     /// thousand wrong names do not take minutes.

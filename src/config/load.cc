@@ -93,7 +93,7 @@ class Loader {
             merge_document(report_, tree_, std::move(*tree));
         }
     }
-    void fault(std::string message) { report_.error({}, std::move(message)); }
+    void fault(const std::string& message) { report_.error({}, message); }
 
     /// Judges what was added. A file that could not be understood would only cause complaints about what it
     /// defines, so then there are no others.

@@ -269,7 +269,7 @@ f.toml:15:8: error: service "a": "vpn.gslb.example.com" is steered twice; first 
 f.toml:16:13: error: service "a": there is no gateway "fra" (did you mean "fra1"?)
 f.toml:16:19: error: service "a": no gateway "x*"
 f.toml:16:24: error: service "a": a label target is label:KEY=VALUE
-f.toml:16:41: error: service "a": no gateway is in label "p=q"
+f.toml:16:41: error: service "a": no gateway has label "p=q"
 f.toml:16:53: error: service "a": no gateway is in region "eu"
 f.toml:16:65: error: service "a": there is no gateway "fra1/203.0.113.10"
 f.toml:17:11: error: service "a": policy: unknown policy filter "helthy" (did you mean "healthy"?)
