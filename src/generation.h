@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Everything that one configuration compiles into, as a whole: it is built beside the one in force, on a
+// thread of its own, and then takes its place or is thrown away. Reading files is all it does; it opens no
+// socket.
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "config/config.h"
+#include "dns/authority.h"
+#include "geoip/locator.h"
+#include "steering/steering.h"
+
+namespace fairway {
+
+struct Generation {
+    config::Config config;
+    std::shared_ptr<const geoip::Locator> locator;
+    std::shared_ptr<const Steering> steering;         // of config.model
+    std::shared_ptr<const dns::Authority> authority;  // of config.model
+};
+
+struct BuiltGeneration {
+    std::optional<Generation> generation;  // absent exactly when a diagnostic is an error
+    std::vector<config::Diagnostic> diagnostics;
+};
+
+/// What to do about a geo database that cannot be used.
+enum class GeoTrouble : uint8_t {
+    is_error,   // reload and --check: nothing changes, say why
+    is_warning  // start: answering without it beats not answering
+};
+
+/// Reads the configuration with its zone files and geo databases. `previous` shares databases that did not
+/// change; may be null. Blocks for as long as that takes: seconds for a large database.
+[[nodiscard]] BuiltGeneration build_generation(const std::filesystem::path& config_file,
+                                               GeoTrouble geo_trouble, const geoip::Locator* previous);
+
+/// What the locator is to know under `config`.
+[[nodiscard]] geoip::Sources geo_sources(const config::Config& config);
+
+}  // namespace fairway

@@ -1,0 +1,521 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server.h"
+
+#include <openssl/rand.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <stdexcept>
+#include <utility>
+
+#include "api/server.h"
+#include "base/duration.h"
+#include "base/log.h"
+#include "dns/server.h"
+#include "event_text.h"
+#include "model/target.h"
+#include "pdns/server.h"
+#include "probes/prober.h"
+
+namespace fairway {
+namespace {
+
+constexpr nanoseconds housekeeping_period = seconds{1};
+constexpr uint64_t geo_check_ticks = 5;  // changed databases are looked for this often
+constexpr uint64_t geo_retry_ticks = 60;
+constexpr uint64_t remember_ticks = 30;           // and last known health is stored
+constexpr uint64_t cookie_rotation_ticks = 3600;  // server cookies are good for an hour
+
+dns::CookieSecret random_secret() {
+    dns::CookieSecret secret{};
+    if (RAND_bytes(secret.data(), static_cast<int>(secret.size())) != 1)
+        throw std::runtime_error("the system has no random numbers for DNS cookies");
+    return secret;
+}
+
+std::string host_name() {
+    std::array<char, 256> name{};
+    return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "fairway";
+}
+
+HealthSettings health_settings(const config::Config& config) {
+    HealthSettings settings;
+    settings.damping.enabled = config.damping.enabled;
+    settings.damping.hold_down = config.damping.hold_down;
+    settings.damping.max_hold_down = config.damping.max_hold_down;
+    settings.damping.half_life = config.damping.half_life;
+    return settings;
+}
+
+log::Level level_of(Severity severity) {
+    if (severity == Severity::critical) return log::Level::error;
+    return severity == Severity::warning ? log::Level::warning : log::Level::info;
+}
+
+void write_log(const Event& event) {
+    std::string line(to_string(event.kind));
+    if (!event.subject.empty()) line += " " + event.subject;
+    if (!event.from.empty() && !event.to.empty()) line += ": " + event.from + " -> " + event.to;
+    if (!event.message.empty()) line += ": " + event.message;
+    if (!event.actor.empty()) line += " (by " + event.actor + ")";
+    switch (level_of(event.severity)) {
+        case log::Level::error:
+            log::error(line);
+            break;
+        case log::Level::warning:
+            log::warning(line);
+            break;
+        default:
+            log::info(line);
+    }
+}
+
+void write_log(const config::Diagnostic& diagnostic) {
+    if (diagnostic.severity == config::Diagnostic::Severity::error)
+        log::error(diagnostic.to_string());
+    else
+        log::warning(diagnostic.to_string());
+}
+
+Counters counters_of(const dns::ServerStats& stats) {
+    Counters counters{{"udp_queries", stats.udp_queries},
+                      {"tcp_queries", stats.tcp_queries},
+                      {"dropped", stats.dropped},
+                      {"send_failures", stats.send_failures},
+                      {"with_edns", stats.with_edns},
+                      {"with_ecs", stats.with_ecs},
+                      {"truncated", stats.truncated},
+                      {"last_resort", stats.last_resort},
+                      {"tcp_connections", stats.connections_open}};
+    for (size_t rcode = 0; rcode < stats.rcodes.size(); ++rcode) {
+        if (stats.rcodes[rcode] != 0)
+            counters.emplace_back("rcode_" + std::to_string(rcode), stats.rcodes[rcode]);
+    }
+    return counters;
+}
+
+std::shared_ptr<const dns::AnswerSettings> answer_settings(const config::Config& config,
+                                                           const dns::CookieSecrets& cookies) {
+    auto settings = std::make_shared<dns::AnswerSettings>();
+    settings->nsid = config.server.nsid;
+    settings->cookies = cookies;
+    return settings;
+}
+
+StoreOptions store_options(const config::Config& config, net::Loop& loop,
+                           std::function<void()> overrides_changed,
+                           std::function<void(Severity, const std::string&)> trouble) {
+    StoreOptions options;
+    options.folder = config.server.state;
+    options.post = [&loop](std::function<void()> task) { loop.post(std::move(task)); };
+    options.overrides_changed = std::move(overrides_changed);
+    options.trouble = std::move(trouble);
+    return options;
+}
+
+}  // namespace
+
+Server::Server(net::Loop& loop, Generation generation, std::filesystem::path config_file)
+    : loop_(loop),
+      config_file_(std::move(config_file)),
+      started_(loop.now()),
+      started_wall_(std::chrono::system_clock::now()),
+      generation_(std::move(generation)),
+      store_(store_options(
+                 generation_.config, loop, [this] { apply_overrides(); },
+                 [this](Severity severity, const std::string& what) {
+                     tell(EventKind::system, severity, {}, what);
+                 }),
+             started_wall_),
+      engine_(health_settings(generation_.config)),
+      settings_(answer_settings(generation_.config, {random_secret(), std::nullopt})),
+      serving_([this] {
+          engine_.configure(generation_.config.model, started_);
+          engine_.set_overrides(store_.overrides(), started_);
+          return std::make_shared<const dns::Serving>(
+              dns::Serving{generation_.authority, generation_.steering, engine_.snapshot(), settings_});
+      }()),
+      resolver_(loop, net::Resolver::Options{.servers = generation_.config.probes.resolvers}),
+      background_(loop),
+      flush_timer_(loop, [this] { flush(); }),
+      health_timer_(loop,
+                    [this] {
+                        engine_.advance(loop_.now());
+                        flush();
+                    }),
+      housekeeping_timer_(loop, [this] { housekeeping(); }) {
+    for (const std::string& problem : store_.problems())
+        tell(EventKind::system, Severity::critical, {}, problem);
+
+    const config::Config& config = generation_.config;
+    auto dns = dns::Server::open(
+        {.listen = config.server.listen, .threads = config.server.threads, .limits = {}}, serving_);
+    if (!dns) throw std::runtime_error(dns.error().message);
+    dns_ = std::move(*dns);
+    api_ = std::make_unique<api::Server>(loop_, *this, config.api);
+    if (config.pdns)
+        pdns_ = std::make_unique<pdns::Server>(
+            loop_, serving_,
+            pdns::ServerOptions{.unix_path = config.pdns->unix_path, .http = config.pdns->http});
+
+    prober_ = std::make_unique<Prober>(
+        loop_, resolver_,
+        Prober::Options{.rate = config.probes.rate,
+                        .rate_per_gateway = config.probes.rate_per_gateway,
+                        .seed = static_cast<uint64_t>(started_wall_.time_since_epoch().count())},
+        Prober::Handlers{.on_result =
+                             [this](EndpointId endpoint, size_t slot, const ProbeResult& result) {
+                                 const Pace pace = engine_.record(endpoint, slot, result, loop_.now());
+                                 touch();
+                                 return pace;
+                             },
+                         .on_address =
+                             [this](EndpointId endpoint, const std::optional<IpAddress>& address,
+                                    const std::string& error) {
+                                 engine_.set_address(endpoint, address, loop_.now());
+                                 if (!error.empty())
+                                     tell(EventKind::system, Severity::warning,
+                                          endpoint_path(*model(), endpoint), error);
+                                 touch();
+                             },
+                         .on_first_round = [this] { first_round_done(); }});
+}
+
+Server::~Server() = default;
+
+void Server::run() {
+    signals_.push_back(std::make_unique<net::Signal>(loop_, SIGTERM, [this] { loop_.stop(); }));
+    signals_.push_back(std::make_unique<net::Signal>(loop_, SIGINT, [this] { loop_.stop(); }));
+    signals_.push_back(
+        std::make_unique<net::Signal>(loop_, SIGHUP, [this] { reload("SIGHUP", [](ReloadOutcome) {}); }));
+    prober_->configure(model());
+    next_housekeeping_ = loop_.now() + housekeeping_period;
+    housekeeping_timer_.start_at(next_housekeeping_);
+    tell(EventKind::system, Severity::info, {}, "fairwayd " FAIRWAY_VERSION " started");
+    flush();
+    loop_.run();
+    log::info("stopping");
+    signals_.clear();
+    // In reverse: nothing may ask a part that is gone already.
+    dns_->stop();
+    pdns_.reset();
+    api_.reset();
+    prober_.reset();
+}
+
+WallTime Server::now() const {
+    return std::chrono::system_clock::now();
+}
+
+MonotonicTime Server::monotonic_now() const {
+    return loop_.now();
+}
+
+NodeInfo Server::node() const {
+    NodeInfo node;
+    node.name = config().server.nsid.empty() ? host_name() : config().server.nsid;
+    node.version = FAIRWAY_VERSION;
+    node.started = started_wall_;
+    node.uptime = loop_.now() - started_;
+    node.loop_lag = loop_lag_;
+    node.ready = ready_;
+    node.dns = dns_->addresses();
+    node.dns_counters = counters_of(dns_->stats());
+    if (pdns_) {
+        const pdns::ServerCounters& pdns = pdns_->counters();
+        node.dns_counters.insert(node.dns_counters.end(), {{"pdns_connections", pdns.connections},
+                                                           {"pdns_calls", pdns.calls},
+                                                           {"pdns_lookups", pdns.lookups},
+                                                           {"pdns_junk", pdns.junk},
+                                                           {"pdns_stalled", pdns.stalled}});
+    }
+    const ProberStats probes = prober_->stats();
+    node.probe_counters = {{"jobs", probes.jobs},         {"in_flight", probes.in_flight},
+                           {"started", probes.started},   {"finished", probes.finished},
+                           {"failed", probes.failed},     {"late", probes.late},
+                           {"deferred", probes.deferred}, {"skipped", probes.skipped}};
+    return node;
+}
+
+void Server::touch() {
+    if (!flush_timer_.armed()) flush_timer_.start(nanoseconds{0});
+}
+
+void Server::flush() {
+    for (const Transition& transition : engine_.take_transitions()) {
+        Event event = event_of(transition, now());
+        write_log(event);
+        store_.append(std::move(event));
+    }
+    auto health = engine_.snapshot();
+    if (health != serving_.load()->health) publish(std::move(health));
+    const auto deadline = engine_.next_deadline();
+    if (deadline)
+        health_timer_.start_at(*deadline);
+    else
+        health_timer_.stop();
+}
+
+void Server::publish(std::shared_ptr<const HealthSnapshot> health) {
+    serving_.publish(std::make_shared<const dns::Serving>(
+        dns::Serving{generation_.authority, generation_.steering, std::move(health), settings_}));
+}
+
+void Server::tell(EventKind kind, Severity severity, std::string subject, std::string message,
+                  std::string actor) {
+    Event event;
+    event.time = now();
+    event.kind = kind;
+    event.severity = severity;
+    event.subject = std::move(subject);
+    event.message = std::move(message);
+    event.actor = std::move(actor);
+    write_log(event);
+    store_.append(std::move(event));
+}
+
+void Server::first_round_done() {
+    engine_.finish_first_round(loop_.now());
+    flush();
+    if (ready_) return;
+    ready_ = true;
+    dns_->start();
+    std::string where;
+    for (const SocketAddress& address : dns_->addresses())
+        where += (where.empty() ? "" : ", ") + address.to_string();
+    tell(EventKind::system, Severity::info, {}, "first probe round done, answering on " + where);
+}
+
+void Server::apply_overrides() {
+    for (const UnresolvedOverride& unresolved : engine_.set_overrides(store_.overrides(), loop_.now()))
+        log::warning("override " + std::to_string(unresolved.id) + ": " + unresolved.message);
+    flush();
+}
+
+void Server::housekeeping() {
+    const MonotonicTime monotonic = loop_.now();
+    loop_lag_ = monotonic - next_housekeeping_;
+    next_housekeeping_ = monotonic + housekeeping_period;
+    housekeeping_timer_.start_at(next_housekeeping_);
+    ++ticks_;
+
+    // By the wall clock, which may jump: so it is looked at, not waited for.
+    for (const Override& expired : store_.expire(now())) {
+        Event event = event_of(expired, "expired", {}, now());
+        write_log(event);
+        store_.append(std::move(event));
+    }
+    serving_.collect();
+
+    if (ticks_ % remember_ticks == 0 && ready_) {
+        std::vector<RememberedHealth> health;
+        for (const Endpoint& endpoint : model()->endpoints)
+            health.push_back({endpoint_path(*model(), endpoint.id),
+                              engine_.report(endpoint.id, monotonic).status.measured, now()});
+        store_.remember(std::move(health));
+    }
+    if (ticks_ % cookie_rotation_ticks == 0) {
+        dns::CookieSecrets secrets = *settings_->cookies;
+        secrets.rotate(random_secret());
+        settings_ = answer_settings(config(), secrets);
+        publish(serving_.load()->health);
+    }
+    // Databases that could not be used at start are not part of the locator: they are tried again, less
+    // often.
+    const bool incomplete = generation_.locator->sources().databases != config().geoip.databases;
+    if (ticks_ % (incomplete ? geo_retry_ticks : geo_check_ticks) == 0 && !geo_reload_queued_ &&
+        (incomplete || generation_.locator->changed()))
+        reload_geoip("fairwayd", [](const Result<void>&) {});
+}
+
+void Server::set_overrides(std::vector<Override> overrides,
+                           std::function<void(StoreResult<std::vector<Override>>)> done) {
+    store_.set_overrides(std::move(overrides),
+                         [this, done = std::move(done)](StoreResult<std::vector<Override>> set) {
+                             if (set) {
+                                 for (const Override& override_ : *set) {
+                                     Event event = event_of(override_, "set", override_.actor, now());
+                                     write_log(event);
+                                     store_.append(std::move(event));
+                                 }
+                             }
+                             done(std::move(set));
+                         });
+}
+
+void Server::extend_override(int64_t id, std::optional<int64_t> revision, std::optional<WallTime> until,
+                             std::string actor, std::function<void(StoreResult<Override>)> done) {
+    store_.extend_override(id, revision, until, actor, now(),
+                           [this, actor, done = std::move(done)](StoreResult<Override> extended) {
+                               if (extended) {
+                                   Event event = event_of(*extended, "extended", actor, now());
+                                   write_log(event);
+                                   store_.append(std::move(event));
+                               }
+                               done(std::move(extended));
+                           });
+}
+
+void Server::clear_override(int64_t id, std::optional<int64_t> revision, std::string actor,
+                            std::function<void(StoreResult<Override>)> done) {
+    store_.clear_override(id, revision, actor, now(),
+                          [this, actor, done = std::move(done)](StoreResult<Override> cleared) {
+                              if (cleared) {
+                                  Event event = event_of(*cleared, "cleared", actor, now());
+                                  write_log(event);
+                                  store_.append(std::move(event));
+                              }
+                              done(std::move(cleared));
+                          });
+}
+
+Result<std::vector<GatewayId>> Server::confirm(ServiceId service, const std::string& actor) {
+    std::vector<GatewayId> held;
+    for (const ServiceReport::Held& waiting : engine_.report(service).held) held.push_back(waiting.gateway);
+    if (held.empty()) return fail("no failover of " + (*model())[service].key + " waits for confirmation");
+    engine_.confirm(service, loop_.now());
+    tell(EventKind::service, Severity::info, (*model())[service].key, "failover confirmed", actor);
+    store_.record({0, now(), actor, "failover.confirm", (*model())[service].key, {}, {}});
+    flush();
+    return held;
+}
+
+std::vector<std::string> Server::restart_only_changes(const config::Config& next) const {
+    std::vector<std::string> changed;
+    const config::Config& running = config();
+    const auto differs = [&changed](bool different, const char* what) {
+        if (different) changed.emplace_back(what);
+    };
+    differs(next.server.listen != running.server.listen, "server.listen");
+    differs(next.server.threads != running.server.threads, "server.threads");
+    differs(next.server.state != running.server.state, "server.state");
+    differs(next.api != running.api, "[api]");
+    differs(next.pdns != running.pdns, "[pdns]");
+    differs(next.probes.resolvers != running.probes.resolvers, "probes.resolvers");
+    return changed;
+}
+
+ReloadOutcome Server::outcome_of(BuiltGeneration& built) const {
+    ReloadOutcome outcome;
+    outcome.accepted = built.generation.has_value();
+    outcome.diagnostics = std::move(built.diagnostics);
+    if (!outcome.accepted) return outcome;
+    for (const std::string& what : restart_only_changes(built.generation->config))
+        outcome.diagnostics.push_back({config::Diagnostic::Severity::warning, config_file_.string(), 0, 0,
+                                       what + " has changed and takes effect at the next start"});
+    outcome.changes = config::diff(config(), built.generation->config);
+    return outcome;
+}
+
+void Server::build_then(std::function<void(BuiltGeneration&)> use) {
+    background_.enqueue([this, use = std::move(use)]() -> Background::Work {
+        return [use, file = config_file_, previous = generation_.locator]() -> std::function<void()> {
+            auto built = std::make_shared<BuiltGeneration>(
+                build_generation(file, GeoTrouble::is_error, previous.get()));
+            return [use, built] { use(*built); };
+        };
+    });
+}
+
+void Server::check_config(std::function<void(ReloadOutcome)> done) {
+    build_then([this, done = std::move(done)](BuiltGeneration& built) { done(outcome_of(built)); });
+}
+
+void Server::reload(const std::string& actor, std::function<void(ReloadOutcome)> done) {
+    build_then([this, actor, done = std::move(done)](BuiltGeneration& built) {
+        ReloadOutcome outcome = outcome_of(built);
+        for (const config::Diagnostic& diagnostic : outcome.diagnostics) write_log(diagnostic);
+        const size_t changes = outcome.changes.size();
+        if (outcome.accepted) {
+            adopt(std::move(*built.generation));
+            tell(EventKind::config, Severity::info, {},
+                 "configuration reloaded, " + std::to_string(changes) +
+                     (changes == 1 ? " change" : " changes"),
+                 actor);
+        } else {
+            const auto first = std::find_if(outcome.diagnostics.begin(), outcome.diagnostics.end(),
+                                            [](const config::Diagnostic& d) {
+                                                return d.severity == config::Diagnostic::Severity::error;
+                                            });
+            tell(EventKind::config, Severity::warning, {},
+                 "configuration refused, nothing changed: " + (first == outcome.diagnostics.end()
+                                                                   ? std::string("it cannot be read")
+                                                                   : first->to_string()),
+                 actor);
+        }
+        store_.record(
+            {0, now(), actor, outcome.accepted ? "reload" : "reload.refused", config_file_.string(), {}, {}});
+        done(std::move(outcome));
+    });
+}
+
+void Server::adopt(Generation next) {
+    // What needs a restart keeps describing what runs.
+    next.config.server.listen = config().server.listen;
+    next.config.server.threads = config().server.threads;
+    next.config.server.state = config().server.state;
+    next.config.api = config().api;
+    next.config.pdns = config().pdns;
+    next.config.probes.resolvers = config().probes.resolvers;
+    generation_ = std::move(next);
+    log::Level level{};
+    if (log::parse_level(config().server.log_level, level)) log::set_level(level);
+    settings_ = answer_settings(config(), *settings_->cookies);
+    const MonotonicTime monotonic = loop_.now();
+    engine_.set_settings(health_settings(config()), monotonic);
+    for (const UnresolvedOverride& unresolved : engine_.configure(model(), monotonic))
+        log::warning("override " + std::to_string(unresolved.id) + ": " + unresolved.message);
+    // One value with tables, steering and health of the same model: no answer sees a mixture.
+    publish(engine_.snapshot());
+    prober_->set_rates(config().probes.rate, config().probes.rate_per_gateway);
+    prober_->configure(model());
+    flush();
+}
+
+void Server::reload_geoip(const std::string& actor, std::function<void(Result<void>)> done) {
+    geo_reload_queued_ = true;
+    background_.enqueue([this, actor, done = std::move(done)]() -> Background::Work {
+        return [this, actor, done, sources = geo_sources(config()), previous = generation_.locator,
+                model = model()]() -> std::function<void()> {
+            auto opened = geoip::Locator::open(sources, previous.get());
+            std::shared_ptr<const Steering> steering;
+            if (opened) steering = Steering::compile(model, *opened);
+            return [this, actor, done, opened = std::move(opened), steering = std::move(steering)] {
+                geo_reload_queued_ = false;
+                if (!opened) {
+                    // A damaged file is tried again and again; it is told once.
+                    if (std::exchange(geo_trouble_, opened.error().message) != opened.error().message)
+                        tell(EventKind::geoip, Severity::warning, {},
+                             "geo databases refused, the old ones stay: " + opened.error().message, actor);
+                    done(tl::unexpected(opened.error()));
+                    return;
+                }
+                geo_trouble_.clear();
+                generation_.locator = *opened;
+                generation_.steering = steering;
+                publish(serving_.load()->health);
+                tell(EventKind::geoip, Severity::info, {}, "geo databases reloaded", actor);
+                done({});
+            };
+        };
+    });
+}
+
+void Server::probe_now(EndpointId endpoint, MonitorId monitor,
+                       std::function<void(ProbeResult, std::vector<std::string>)> done) {
+    const bool known = prober_->probe_now(endpoint, monitor, [done](const ProbeReport& report) {
+        std::vector<std::string> steps;
+        for (const ProbeStep& step : report.steps)
+            steps.push_back(step.what + ": " + format_duration(step.took));
+        done(report.result, std::move(steps));
+    });
+    if (known) return;
+    ProbeResult result;
+    result.layer = ProbeLayer::internal;
+    result.reason = "the endpoint's gateway has no such monitor";
+    loop_.post([done, result] { done(result, {}); });
+}
+
+}  // namespace fairway

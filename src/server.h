@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The daemon as a whole: builds every part in the order in which data flows (configuration, store, health,
+// DNS, API, probes), connects them, and takes them down in reverse. It decides nothing itself: health judges,
+// steering selects. Lives on one loop's thread; other threads are the DNS workers, the store's writer and the
+// background's.
+
+#include <cstdint>
+#include <deque>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "api/control.h"
+#include "background.h"
+#include "base/published.h"
+#include "dns/serving.h"
+#include "generation.h"
+#include "health/engine.h"
+#include "net/loop.h"
+#include "net/resolver.h"
+#include "net/signal.h"
+#include "net/timer.h"
+#include "store/store.h"
+
+namespace fairway {
+
+class Prober;
+namespace api {
+class Server;
+}
+namespace dns {
+class Server;
+}
+namespace pdns {
+class Server;
+}
+
+class Server final : public Control {
+  public:
+    /// Opens the store and binds every listener; answers nothing yet. Throws std::system_error, or
+    /// std::runtime_error with a sentence, when something cannot be had.
+    Server(net::Loop& loop, Generation generation, std::filesystem::path config_file);
+    ~Server() override;
+
+    /// Probes, answers and obeys until SIGTERM or SIGINT.
+    void run();
+
+    // Control
+
+    [[nodiscard]] WallTime now() const override;
+    [[nodiscard]] MonotonicTime monotonic_now() const override;
+    [[nodiscard]] const config::Config& config() const override { return generation_.config; }
+    [[nodiscard]] std::shared_ptr<const Model> model() const override { return generation_.config.model; }
+    [[nodiscard]] const HealthEngine& health() const override { return engine_; }
+    [[nodiscard]] std::shared_ptr<const HealthSnapshot> snapshot() const override {
+        return serving_.load()->health;
+    }
+    [[nodiscard]] std::shared_ptr<const dns::Serving> serving() const override { return serving_.load(); }
+    [[nodiscard]] const geoip::Locator& locator() const override { return *generation_.locator; }
+    [[nodiscard]] Store& store() override { return store_; }
+    [[nodiscard]] NodeInfo node() const override;
+    void set_overrides(std::vector<Override> overrides,
+                       std::function<void(StoreResult<std::vector<Override>>)> done) override;
+    void extend_override(int64_t id, std::optional<int64_t> revision, std::optional<WallTime> until,
+                         std::string actor, std::function<void(StoreResult<Override>)> done) override;
+    void clear_override(int64_t id, std::optional<int64_t> revision, std::string actor,
+                        std::function<void(StoreResult<Override>)> done) override;
+    Result<std::vector<GatewayId>> confirm(ServiceId service, const std::string& actor) override;
+    void reload(const std::string& actor, std::function<void(ReloadOutcome)> done) override;
+    void check_config(std::function<void(ReloadOutcome)> done) override;
+    void reload_geoip(const std::string& actor, std::function<void(Result<void>)> done) override;
+    void probe_now(EndpointId endpoint, MonitorId monitor,
+                   std::function<void(ProbeResult, std::vector<std::string>)> done) override;
+
+  private:
+    /// What changed since the last flush is told and published in the loop's next turn, as one batch.
+    void touch();
+    void flush();
+    void publish(std::shared_ptr<const HealthSnapshot> health);
+    void apply_overrides();
+    void housekeeping();
+    void first_round_done();
+    /// Builds a generation from the files as they are now, in the background, and hands it over here.
+    void build_then(std::function<void(BuiltGeneration&)> use);
+    [[nodiscard]] ReloadOutcome outcome_of(BuiltGeneration& built) const;
+    void adopt(Generation next);
+    [[nodiscard]] std::vector<std::string> restart_only_changes(const config::Config& next) const;
+    void tell(EventKind kind, Severity severity, std::string subject, std::string message,
+              std::string actor = {});
+
+    net::Loop& loop_;
+    const std::filesystem::path config_file_;
+    const MonotonicTime started_;
+    const WallTime started_wall_;
+    Generation generation_;
+    Store store_;
+    HealthEngine engine_;
+    std::shared_ptr<const dns::AnswerSettings> settings_;
+    Published<dns::Serving> serving_;
+    net::Resolver resolver_;
+    Background background_;
+
+    std::unique_ptr<dns::Server> dns_;
+    std::unique_ptr<api::Server> api_;
+    std::unique_ptr<pdns::Server> pdns_;
+    std::unique_ptr<Prober> prober_;
+
+    net::Timer flush_timer_;
+    net::Timer health_timer_;
+    net::Timer housekeeping_timer_;
+    std::vector<std::unique_ptr<net::Signal>> signals_;
+    bool ready_ = false;
+    bool geo_reload_queued_ = false;
+    std::string geo_trouble_;  // why the last attempt to read the databases failed, or empty
+    nanoseconds loop_lag_{0};
+    MonotonicTime next_housekeeping_;
+    uint64_t ticks_ = 0;
+};
+
+}  // namespace fairway
