@@ -8,7 +8,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <variant>
 #include <vector>
 
@@ -18,13 +17,19 @@
 namespace fairway::geoip {
 
 struct MmdbValue;
+struct MmdbEntry;
 using MmdbArray = std::vector<MmdbValue>;
-using MmdbMap = std::vector<std::pair<std::string, MmdbValue>>;  // written in this order
+using MmdbMap = std::vector<MmdbEntry>;  // written in this order
 
 /// One value of the data section.
 struct MmdbValue {
     std::variant<std::string, double, float, uint16_t, uint32_t, uint64_t, int32_t, bool, MmdbArray, MmdbMap>
         value;
+};
+
+struct MmdbEntry {
+    std::string key;
+    MmdbValue value;
 };
 
 struct MmdbOptions {
