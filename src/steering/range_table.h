@@ -21,6 +21,39 @@ struct ClassHit {
     uint8_t scope = 0;
 };
 
+/// Classes by position: two bytes each while they are few, four once there are more than that.
+class ClassColumn {
+  public:
+    void push_back(uint32_t value) {
+        if (wide_.empty() && value <= UINT16_MAX) {
+            narrow_.push_back(static_cast<uint16_t>(value));
+            return;
+        }
+        if (wide_.empty()) {
+            wide_.assign(narrow_.begin(), narrow_.end());
+            narrow_ = {};
+        }
+        wide_.push_back(value);
+    }
+    void shrink_to_fit() {
+        narrow_.shrink_to_fit();
+        wide_.shrink_to_fit();
+    }
+    [[nodiscard]] uint32_t operator[](size_t i) const noexcept {
+        return wide_.empty() ? narrow_[i] : wide_[i];
+    }
+    [[nodiscard]] uint32_t back() const noexcept { return (*this)[size() - 1]; }
+    [[nodiscard]] bool empty() const noexcept { return size() == 0; }
+    [[nodiscard]] size_t size() const noexcept { return narrow_.size() + wide_.size(); }
+    [[nodiscard]] size_t bytes() const noexcept {
+        return narrow_.capacity() * sizeof(uint16_t) + wide_.capacity() * sizeof(uint32_t);
+    }
+
+  private:
+    std::vector<uint16_t> narrow_;  // one of the two is empty
+    std::vector<uint32_t> wide_;
+};
+
 /// IPv4 addresses in host order. An index by the first 16 bits leaves few ranges to search.
 class RangeTableV4 {
   public:
@@ -58,39 +91,40 @@ class RangeTableV4 {
     }
     [[nodiscard]] size_t size() const noexcept { return starts_.size(); }
     [[nodiscard]] size_t bytes() const noexcept {
-        return (starts_.capacity() + values_.capacity() + first_of_.capacity()) * sizeof(uint32_t);
+        return (starts_.capacity() + first_of_.capacity()) * sizeof(uint32_t) + values_.bytes();
     }
 
   private:
     std::vector<uint32_t> starts_;
-    std::vector<uint32_t> values_;
+    ClassColumn values_;
     std::vector<uint32_t> first_of_;  // by the first 16 bits; one more at the end
 };
 
-/// The same for IPv6. The lower halves are kept only if some range needs them.
+/// The same for IPv6. Nearly all ranges begin at a /64 or a wider block, so lower halves are kept only where
+/// they are not zero.
 class RangeTableV6 {
   public:
     void append(const IpAddress& first, uint32_t value) {
         if (!values_.empty() && values_.back() == value) return;
         const Key start = key_of(first);
         assert(values_.empty() ? start == Key{} : start > at(values_.size() - 1));
-        if (start.low != 0 && low_.empty()) low_.assign(high_.size(), 0);
+        if (start.low != 0) lows_.push_back({static_cast<uint32_t>(high_.size()), start.low});
         high_.push_back(start.high);
-        if (!low_.empty() || start.low != 0) low_.push_back(start.low);
         values_.push_back(value);
     }
     void finish() {
         high_.shrink_to_fit();
-        low_.shrink_to_fit();
+        lows_.shrink_to_fit();
         values_.shrink_to_fit();
     }
     [[nodiscard]] ClassHit find(const IpAddress& address) const noexcept {
         const Key key = key_of(address);
         size_t begin = 0;
-        size_t count = values_.size();
+        size_t count = high_.size();
         while (count > 1) {
             const size_t half = count / 2;
-            if (at(begin + half) <= key) begin += half;
+            const uint64_t high = high_[begin + half];
+            if (high < key.high || (high == key.high && low_of(begin + half) <= key.low)) begin += half;
             count -= half;
         }
         int scope = 0;
@@ -100,8 +134,7 @@ class RangeTableV6 {
     }
     [[nodiscard]] size_t size() const noexcept { return values_.size(); }
     [[nodiscard]] size_t bytes() const noexcept {
-        return (high_.capacity() + low_.capacity()) * sizeof(uint64_t) +
-               values_.capacity() * sizeof(uint32_t);
+        return high_.capacity() * sizeof(uint64_t) + lows_.capacity() * sizeof(Low) + values_.bytes();
     }
 
   private:
@@ -121,11 +154,20 @@ class RangeTableV6 {
     static int common(const Key& a, const Key& b) noexcept {
         return a.high != b.high ? std::countl_zero(a.high ^ b.high) : 64 + std::countl_zero(a.low ^ b.low);
     }
-    [[nodiscard]] Key at(size_t i) const noexcept { return {high_[i], low_.empty() ? 0 : low_[i]}; }
+    struct Low {
+        uint32_t position;
+        uint64_t value;
+    };
+    [[nodiscard]] uint64_t low_of(size_t i) const noexcept {
+        const auto found = std::lower_bound(lows_.begin(), lows_.end(), i,
+                                            [](const Low& low, size_t at) { return low.position < at; });
+        return found != lows_.end() && found->position == i ? found->value : 0;
+    }
+    [[nodiscard]] Key at(size_t i) const noexcept { return {high_[i], low_of(i)}; }
 
     std::vector<uint64_t> high_;
-    std::vector<uint64_t> low_;
-    std::vector<uint32_t> values_;
+    std::vector<Low> lows_;  // by position
+    ClassColumn values_;
 };
 
 /// Both families.

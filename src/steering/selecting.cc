@@ -98,38 +98,41 @@ ChainRun Selecting::chain_run(const Service& service, Trace* trace) {
 void Selecting::start(ChainRun& run, Resort resort) {
     const Service& service = run.service();
     out_.candidates.clear();
+    size_t withheld = 0;
+    size_t unresolved = 0;
+    bool standby = false;
+    doubt_ = false;
     uint32_t gateway_position = 0;
     uint32_t endpoint_position = 0;
     for (const GatewayId gateway : service.gateways) {
+        standby = standby || model_[gateway].mode == GatewayMode::active_standby;
         for (const EndpointId endpoint : model_[gateway].endpoints) {
-            Candidate candidate;
+            Candidate& candidate = out_.candidates.emplace_back();
             candidate.endpoint = endpoint;
             candidate.gateway = gateway;
             candidate.gateway_position = gateway_position;
             candidate.endpoint_position = endpoint_position++;
-            out_.candidates.push_back(candidate);
+            const EndpointStatus& status = health_[endpoint];
+            withheld += status.withheld ? 1 : 0;
+            unresolved += status.address ? 0 : 1;
+            doubt_ = doubt_ || (!status.withheld && in_doubt(health_, candidate));
         }
         ++gateway_position;
     }
     run.begin_step("overrides");
-    const auto withheld = [this](const Candidate& c) { return health_[c.endpoint].withheld; };
-    const bool all_withheld = std::all_of(out_.candidates.begin(), out_.candidates.end(), withheld);
-    if (resort == Resort::normal || !all_withheld)
-        run.remove_if(withheld, [this](const Candidate& candidate) {
-            return std::string(to_string(health_[candidate.endpoint].admin));
-        });
-    if (service.answer == AnswerKind::address)
+    if (withheld > 0 && (resort == Resort::normal || withheld < out_.candidates.size()))
+        run.remove_if([this](const Candidate& candidate) { return health_[candidate.endpoint].withheld; },
+                      [this](const Candidate& candidate) {
+                          return std::string(to_string(health_[candidate.endpoint].admin));
+                      });
+    if (unresolved > 0 && service.answer == AnswerKind::address)
         run.remove_if(
             [this](const Candidate& candidate) { return !health_[candidate.endpoint].address.has_value(); },
             [](const Candidate&) { return std::string("its host name has no address yet"); });
     run.end_step();
-    if (resort == Resort::last) return;
+    if (resort == Resort::last || !standby) return;
 
     // Of an active-standby gateway the endpoint that serves, or else the first that is left, is its only one.
-    const bool standby = std::any_of(
-        out_.candidates.begin(), out_.candidates.end(),
-        [this](const Candidate& c) { return model_[c.gateway].mode == GatewayMode::active_standby; });
-    if (!standby) return;
     run.begin_step("active-standby");
     GatewayId current;
     EndpointId active;
@@ -138,9 +141,9 @@ void Selecting::start(ChainRun& run, Resort resort) {
         if (candidate.gateway != current) {
             current = candidate.gateway;
             active = candidate.endpoint;
-            for (const EndpointId endpoint : model_[current].endpoints) {
-                if (!health_[endpoint].serving) continue;
-                active = endpoint;
+            for (const Candidate& other : run.candidates()) {
+                if (other.gateway != current || !health_[other.endpoint].serving) continue;
+                active = other.endpoint;
                 break;
             }
         }
@@ -176,13 +179,7 @@ bool Selecting::may_change(const Service& service, const ChainRun& run) {
         return in_doubt(health_, candidate) || is_held(health_, service, candidate.gateway);
     };
     if (std::any_of(run.candidates().begin(), run.candidates().end(), selected_may_go)) return true;
-    const auto doubtful = [this](GatewayId gateway) {
-        if (health_[gateway].in_doubt) return true;
-        const auto& endpoints = model_[gateway].endpoints;
-        return std::any_of(endpoints.begin(), endpoints.end(),
-                           [this](EndpointId endpoint) { return health_[endpoint].in_doubt; });
-    };
-    if (std::none_of(service.gateways.begin(), service.gateways.end(), doubtful)) return false;
+    if (!doubt_) return false;
     // Someone else is in doubt. It matters if the answer would be another one, were it up.
     ChainRun other = chain_run(service, nullptr);
     other.set_doubt(ChainRun::Doubt::counts_as_up);

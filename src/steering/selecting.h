@@ -56,6 +56,7 @@ class Selecting {
     Location location_;  // filled for traces only
     std::optional<uint8_t> fixed_scope_;
     uint8_t scope_ = 0;
+    bool doubt_ = false;  // about some endpoint of the service at work
 };
 
 }  // namespace fairway
