@@ -30,7 +30,6 @@ inline constexpr std::array unfinished{
     Unfinished{Unfinished::Kind::monitor_type, "dns"},
     Unfinished{Unfinished::Kind::monitor_type, "metrics"},
     Unfinished{Unfinished::Kind::monitor_type, "exec"},
-    Unfinished{Unfinished::Kind::filter, "latency"},
     Unfinished{Unfinished::Kind::filter, "shed"},
     Unfinished{Unfinished::Kind::key, "api.cert"},
     Unfinished{Unfinished::Kind::key, "api.key"},

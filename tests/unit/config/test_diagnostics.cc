@@ -276,7 +276,6 @@ f.toml:17:11: error: service "a": policy: unknown policy filter "helthy" (did yo
 f.toml:17:20: error: service "a": policy: policy filter "first 0": it needs a number from 1 to 99; write it as "first 2"
 f.toml:17:30: error: service "a": policy: there is no region "eu-west"
 f.toml:17:48: error: service "a": policy: there is no gateway "fra2" (did you mean "fra1"?)
-f.toml:17:75: error: service "a": policy filter "latency" is not available in this version
 f.toml:17:85: error: service "a": policy filter "shed" is not available in this version
 f.toml:18:7: error: service "a": ttl: min 10 must not exceed max 5
 f.toml:19:12: error: service "a": all_down: "vpm" is neither a service nor a domain name (did you mean "vpn"?)
