@@ -12,8 +12,6 @@ namespace {
 
 /// Queries at once: a reload with thousands of names must not flood the name server.
 constexpr size_t asked_at_once = 64;
-constexpr nanoseconds first_retry = seconds{1};
-constexpr nanoseconds longest_retry = seconds{30};
 
 /// An address that is still among the answers stays: a rotating answer is no change.
 IpAddress choose(const std::optional<IpAddress>& current, const std::vector<net::ResolvedAddress>& answers) {
@@ -22,19 +20,22 @@ IpAddress choose(const std::optional<IpAddress>& current, const std::vector<net:
     return answers.front().address;
 }
 
-nanoseconds ttl_of(const std::vector<net::ResolvedAddress>& answers) {
-    nanoseconds ttl = NameWatch::longest_ttl;
+nanoseconds shortest_of(const std::vector<net::ResolvedAddress>& answers) {
+    nanoseconds ttl = answers.front().ttl;
     for (const auto& answer : answers) ttl = std::min<nanoseconds>(ttl, answer.ttl);
-    return std::max(ttl, NameWatch::shortest_ttl);
+    return ttl;
 }
 
 }  // namespace
 
-NameWatch::NameWatch(net::Loop& loop, net::Resolver& resolver, uint64_t seed,
+NameWatch::NameWatch(net::Loop& loop, net::Resolver& resolver, const Limits& limits, uint64_t seed,
                      std::function<void(NameId)> on_change)
-    : loop_(loop), resolver_(resolver), random_(seed), on_change_(std::move(on_change)), timer_(loop, [this] {
-          ask();
-      }) {}
+    : loop_(loop),
+      resolver_(resolver),
+      limits_(limits),
+      random_(seed),
+      on_change_(std::move(on_change)),
+      timer_(loop, [this] { ask(); }) {}
 
 NameWatch::NameId NameWatch::add(std::string name) {
     if (free_.empty()) {
@@ -90,10 +91,11 @@ void NameWatch::on_answer(NameId id, const Answer& answer) {
         entry.status.address = choose(before.address, *answer);
         entry.status.error.clear();
         entry.status.good_at = now;
-        wait = ttl_of(*answer);
+        wait = std::clamp(shortest_of(*answer), limits_.shortest_ttl, limits_.longest_ttl);
     } else {
         entry.status.error = answer.error().message;
-        wait = std::min(longest_retry, first_retry * (int64_t{1} << std::min<uint32_t>(entry.failures, 5)));
+        wait = std::min(limits_.longest_retry,
+                        limits_.first_retry * (int64_t{1} << std::min<uint32_t>(entry.failures, 5)));
         ++entry.failures;
     }
     // A little less than the time, so that names with equal TTLs drift apart.

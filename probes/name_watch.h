@@ -34,13 +34,19 @@ class NameWatch {
         bool answered = false;             // at least one query has ended
     };
 
-    /// TTLs are taken as at least this and at most that.
-    static constexpr nanoseconds shortest_ttl = seconds{5};
-    static constexpr nanoseconds longest_ttl = seconds{3600};
+    struct Limits {
+        /// TTLs are taken as at least this and at most that.
+        nanoseconds shortest_ttl = seconds{5};
+        nanoseconds longest_ttl = seconds{3600};
+        /// After a failure, doubled with each more.
+        nanoseconds first_retry = seconds{1};
+        nanoseconds longest_retry = seconds{30};
+    };
 
     /// `on_change`: the first answer or failure, another address, another error or the end of it. It may call
     /// anything but the destructor.
-    NameWatch(net::Loop& loop, net::Resolver& resolver, uint64_t seed, std::function<void(NameId)> on_change);
+    NameWatch(net::Loop& loop, net::Resolver& resolver, const Limits& limits, uint64_t seed,
+              std::function<void(NameId)> on_change);
     NameWatch(const NameWatch&) = delete;
     NameWatch& operator=(const NameWatch&) = delete;
 
@@ -67,6 +73,7 @@ class NameWatch {
 
     net::Loop& loop_;
     net::Resolver& resolver_;
+    const Limits limits_;
     Random random_;
     std::function<void(NameId)> on_change_;
     std::vector<std::unique_ptr<Entry>> entries_;  // null: free

@@ -50,7 +50,7 @@ class Prober::Impl final : private AttemptSink {
           random_(options.seed),
           scheduler_(
               {.rate = options.rate, .rate_per_group = options.rate_per_gateway, .seed = mix(options.seed)}),
-          names_(loop, resolver, mix(options.seed + 1), [this](NameWatch::NameId id) { on_name(id); }),
+          names_(loop, resolver, {}, mix(options.seed + 1), [this](NameWatch::NameId id) { on_name(id); }),
           streams_(loop, *this),
           datagrams_(loop, *this),
           echoes_(loop, *this),

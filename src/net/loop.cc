@@ -29,6 +29,9 @@ struct Loop::State {
     uint64_t turn_idle = 0;
     uint64_t previous_busy = 0;
 
+    bool single_turn = false;   // run_once()
+    bool timers_fired = false;  // in this turn, before its wait
+
     std::array<uint8_t, 65536> scratch{};
 
     void run_tasks() {
@@ -47,6 +50,8 @@ struct Loop::State {
         previous_busy = elapsed - std::min(elapsed, idle - turn_idle);
         turn_clock = clock;
         turn_idle = idle;
+        // libuv would run the due timers and then wait all the same: whoever asked for one turn has had it.
+        if (single_turn && timers_fired) uv_stop(&loop);
     }
 };
 
@@ -92,6 +97,9 @@ void Loop::run_once() {
 }
 void Loop::run_ready() {
     uv_run(&state_->loop, UV_RUN_NOWAIT);
+}
+void Loop::timer_fired() noexcept {
+    state_->timers_fired = true;
 }
 void Loop::stop() {
     uv_stop(&state_->loop);

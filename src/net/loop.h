@@ -30,7 +30,8 @@ class Loop {
 
     /// Runs until stop(), or until nothing is left that could wake it. post() alone does not keep it running.
     void run();
-    /// One turn: waits for the next event or timer, handles what is ready. For tests and for foreign loops.
+    /// One turn: waits for the next event or timer unless one is due, handles what is ready. For tests and
+    /// for foreign loops.
     void run_once();
     /// One turn that does not wait.
     void run_ready();
@@ -53,6 +54,9 @@ class Loop {
     [[nodiscard]] uv_loop_s* raw() noexcept;
 
   private:
+    friend class Timer;
+    void timer_fired() noexcept;
+
     struct State;
     std::unique_ptr<State> state_;
 };

@@ -10,10 +10,15 @@
 namespace fairway::net {
 
 struct Timer::State {
+    Loop& loop;
     uv_timer_t handle{};
     std::function<void()> on_fire;
 
-    static void fire(uv_timer_t* handle) { owner_of<State>(handle).on_fire(); }
+    static void fire(uv_timer_t* handle) {
+        State& state = owner_of<State>(handle);
+        state.loop.timer_fired();
+        state.on_fire();
+    }
 };
 
 namespace {
@@ -28,8 +33,7 @@ uint64_t ticks_until(uv_loop_t* loop, MonotonicTime when) {
 
 }  // namespace
 
-Timer::Timer(Loop& loop, std::function<void()> on_fire) : state_(new State) {
-    state_->on_fire = std::move(on_fire);
+Timer::Timer(Loop& loop, std::function<void()> on_fire) : state_(new State{loop, {}, std::move(on_fire)}) {
     uv_timer_init(loop.raw(), &state_->handle);
     state_->handle.data = state_;
 }

@@ -15,7 +15,7 @@
 
 namespace fairway::test {
 
-class NameServer {
+class LocalNameServer {
   public:
     struct Record {
         std::string address;
@@ -23,7 +23,7 @@ class NameServer {
     };
     enum class Mood { answering, failing, silent };
 
-    explicit NameServer(net::Loop& loop)
+    explicit LocalNameServer(net::Loop& loop)
         : socket_(loop, SocketAddress{IpAddress::v4({127, 0, 0, 1}), 0},
                   [this](ByteSpan query, const SocketAddress& from) { answer(query, from); }) {}
 

@@ -65,6 +65,18 @@ TEST_CASE("a repeating timer goes on until it is stopped") {
     CHECK(fired == 3);
 }
 
+TEST_CASE("one turn does not wait when a timer was due") {
+    Loop loop;
+    net::Timer hour(loop, [] { FAIL("waited for the wrong timer"); });
+    hour.start(std::chrono::hours{1});
+    for (int i = 0; i < 50; ++i) {
+        bool fired = false;
+        net::Timer due(loop, [&] { fired = true; });
+        due.start(nanoseconds{0});
+        while (!fired) loop.run_once();
+    }
+}
+
 TEST_CASE("tasks posted by other threads run in order on the loop's thread") {
     Loop loop;
     const auto here = std::this_thread::get_id();

@@ -13,7 +13,7 @@
 #include "support/name_server.h"
 
 using namespace fairway;
-using fairway::test::NameServer;
+using fairway::test::LocalNameServer;
 using net::Resolver;
 
 namespace {
@@ -21,7 +21,7 @@ namespace {
 struct Fixture {
     net::Loop loop;
     net::Timer deadline{loop, [] { FAIL("nothing happened for ten seconds"); }};
-    NameServer server{loop};
+    LocalNameServer server{loop};
     std::optional<Resolver> resolver;
 
     Fixture() {
@@ -74,9 +74,9 @@ TEST_CASE_METHOD(Fixture, "failures say why") {
     server.records["empty.example.com"] = {};
     CHECK(resolve("missing.example.com") == "error: no such name");
     CHECK(resolve("empty.example.com") == "error: no address records");
-    server.mood = NameServer::Mood::failing;
+    server.mood = LocalNameServer::Mood::failing;
     CHECK(resolve("missing.example.com") == "error: no name server gave an answer");
-    server.mood = NameServer::Mood::silent;
+    server.mood = LocalNameServer::Mood::silent;
     CHECK(resolve("missing.example.com") == "error: timed out");
     CHECK(resolve(std::string(64, 'x') + ".example.com") == "error: malformed name");
 }
@@ -101,7 +101,7 @@ TEST_CASE_METHOD(Fixture, "a query that is let go of is never heard of again, an
 }
 
 TEST_CASE_METHOD(Fixture, "a resolver that is destroyed calls nobody") {
-    server.mood = NameServer::Mood::silent;
+    server.mood = LocalNameServer::Mood::silent;
     const auto waiting = resolver->resolve("a.example.com", [](auto) { FAIL("called after the end"); });
     const auto delivered = resolver->resolve("192.0.2.1", [](auto) { FAIL("called after the end"); });
     resolver.reset();

@@ -13,6 +13,7 @@
 #include "net/resolver.h"
 #include "net/timer.h"
 #include "probes/prober.h"
+#include "support/name_server.h"
 
 namespace fairway::test {
 
@@ -67,10 +68,12 @@ struct Reported {
     ProbeResult result;
 };
 
-/// A prober whose reports are recorded; run_until() fails the test after ten seconds.
+/// A prober whose reports are recorded, with a name server of its own; run_until() fails the test after ten
+/// seconds.
 struct Harness {
     net::Loop loop;
     net::Timer deadline{loop, [] { FAIL("nothing happened for ten seconds"); }};
+    LocalNameServer names{loop};
     net::Resolver resolver;
     std::vector<Reported> results;
     std::vector<std::pair<EndpointId, std::string>> addresses;  // "127.0.0.1" or "error: ..."
@@ -78,8 +81,11 @@ struct Harness {
     std::function<Pace(const Reported&)> judge = [](const Reported&) { return Pace::interval; };
     Prober prober;
 
-    explicit Harness(Prober::Options options = {}, net::Resolver::Options resolving = {})
-        : resolver(loop, resolving),
+    explicit Harness(Prober::Options options = {})
+        : resolver(loop, {.servers = {names.address()},
+                          .timeout = milliseconds{40},
+                          .tries = 1,
+                          .use_hosts_file = false}),
           prober(loop, resolver, options,
                  {.on_result =
                       [this](EndpointId endpoint, size_t slot, const ProbeResult& result) {

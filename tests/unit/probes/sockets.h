@@ -31,6 +31,8 @@ inline UniqueFd bound(int type, const std::string& address = "127.0.0.1", uint16
     const socklen_t length = local.to_sockaddr(storage);
     const int one = 1;
     ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    // All of 127.0.0.0/8, and nothing but loopback.
+    if (address == "0.0.0.0") REQUIRE(::setsockopt(fd.get(), SOL_SOCKET, SO_BINDTODEVICE, "lo", 3) == 0);
     REQUIRE(::bind(fd.get(), reinterpret_cast<const sockaddr*>(&storage), length) == 0);
     return fd;
 }
@@ -53,7 +55,7 @@ struct RefusingPort {
 
 /// A listener whose backlog is full: connections to it get no answer at all.
 struct SilentListener {
-    TcpListener listener{"127.0.0.1", 0};
+    TcpListener listener{"0.0.0.0", 0};
     UniqueFd first, second, third;
     uint16_t port = listener.port;
     SilentListener() {

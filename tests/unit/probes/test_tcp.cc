@@ -163,8 +163,6 @@ TEST_CASE("no descriptor is left behind by a thousand probes of every outcome") 
             settings.timeout = milliseconds{10};
             return settings;
         };
-        std::vector<std::string> hosts;
-        for (int i = 1; i <= 20; ++i) hosts.push_back("127.0.0." + std::to_string(i));
         ModelBuilder builder;
         builder.add(fast(monitor("good", TcpProbe{}, good.port)))
             .add(fast(monitor("refusing", TcpProbe{}, refusing.port)))
