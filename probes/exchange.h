@@ -7,7 +7,7 @@
 // One exchange object serves one check (one monitor on one target) for its whole life. Attempts follow each
 // other and never overlap:
 //
-//     stream:    on_connected  { on_data }  [ on_end ]        release
+//     stream:    on_connected  { on_data }  [ reconnect(): on_connected  { on_data } ]  [ on_end ]  release
 //     datagram:  on_start  { on_datagram | on_unreachable | on_timer }  [ on_silence ]   release
 //
 // Each attempt ends when finish() was called on its io, or with the result that on_end()/on_silence()
@@ -78,6 +78,9 @@ class StreamIo : public ProbeIo {
     /// Queues a copy; the driver writes it after the current callback.
     virtual void send(ByteSpan bytes) = 0;
     void send(std::string_view text) { send(as_bytes(text)); }
+    /// Gives this connection up and makes another one to the same peer, within the same attempt and its
+    /// deadline: on_connected() comes again, without a release() before it. The exchange returns soon.
+    virtual void reconnect() = 0;
 };
 
 class StreamExchange {

@@ -2,12 +2,11 @@
 // The HTTP probe: one request, and redirects where they are asked for, over TCP, TLS or whatever stream is
 // beneath. It reads until the verdict is certain and not one octet further.
 
-#include <re2/re2.h>
-
 #include <algorithm>
 #include <memory>
 #include <optional>
 
+#include "base/pattern.h"
 #include "base/text.h"
 #include "net/tls.h"
 #include "probes/http_request.h"
@@ -22,7 +21,7 @@ namespace {
 /// What all exchanges of one monitor share.
 struct Shared {
     HttpProbe settings;
-    std::unique_ptr<RE2> regex;                      // or null
+    std::optional<Pattern> pattern;
     std::shared_ptr<const net::TlsContext> context;  // null: plain
 
     [[nodiscard]] HttpScheme scheme() const {
@@ -46,32 +45,40 @@ bool is_redirect(uint16_t status) {
 
 class HttpExchange final : public StreamExchange {
   public:
-    HttpExchange(const Shared& shared, std::string host) : shared_(shared), host_(std::move(host)) {}
+    HttpExchange(const Shared& shared, std::string host)
+        : shared_(shared),
+          host_(std::move(host)),
+          body_(shared.settings.method == "HEAD" ? HttpBody::none : HttpBody::allowed) {}
 
     void on_connected(StreamIo& io) override {
-        run_ = std::make_unique<Run>(shared_);
-        run_->path = shared_.settings.path;
+        if (run_ == nullptr) run_ = std::make_unique<Run>(shared_.settings.path);
+        run_->response.emplace(body_, shared_.settings.body_limit);
+        run_->head_seen = false;
+        run_->searched = 0;
         io.send(http_request(shared_.settings, host_, run_->path));
     }
 
     void on_data(ByteSpan bytes, StreamIo& io) override {
-        const size_t taken = run_->response.feed(bytes);
-        judge(io, bytes.size() - taken);
+        run_->response->feed(bytes);
+        if (auto result = verdict(io)) {
+            io.finish(std::move(*result));
+        } else if (redirected()) {
+            follow(io);
+        }
     }
 
     ProbeResult on_end(StreamStop how, StreamIo& io) override {
-        Run& run = *run_;
+        HttpResponseParser& response = *run_->response;
         if (how == StreamStop::eof) {
-            run.response.end();
+            response.end();
+            // Complete or failed, a response that is no redirect has its verdict; and redirects are left at
+            // once.
             if (auto result = verdict(io)) return std::move(*result);
-            // Only a redirect leaves the verdict open once the response is complete or failed.
-            return result_of("peer closed the connection after the redirect to \"" +
-                             escape_text(run.response.location(), shown) + "\"");
         }
-        const std::string awaiting(run.response.awaiting());
-        ProbeResult result = result_of(how == StreamStop::reset ? "connection reset before " + awaiting
-                                                                : awaiting + " did not come in time");
-        result.explicit_refusal = how == StreamStop::reset && !run.response.has_head();
+        const std::string awaiting(response.awaiting());
+        ProbeResult result = failure(how == StreamStop::deadline ? awaiting + " did not come in time"
+                                                                 : "connection reset before " + awaiting);
+        result.explicit_refusal = how == StreamStop::reset && !response.has_head();
         return result;
     }
 
@@ -82,36 +89,26 @@ class HttpExchange final : public StreamExchange {
 
     /// Of one attempt.
     struct Run {
-        explicit Run(const Shared& shared) : response(body_of(shared), shared.settings.body_limit) {}
-        static HttpBody body_of(const Shared& shared) {
-            return shared.settings.method == "HEAD" ? HttpBody::none : HttpBody::allowed;
-        }
+        explicit Run(std::string first) : path(std::move(first)) {}
 
-        HttpResponseParser response;
+        std::optional<HttpResponseParser> response;  // of the connection under way
         std::string path;
         uint8_t redirects = 0;   // followed
         bool head_seen = false;  // reported as a step
         size_t searched = 0;     // octets of the body that `expect` does not begin in
     };
 
-    void judge(StreamIo& io, size_t left_over) {
-        Run& run = *run_;
-        if (auto result = verdict(io)) {
-            io.finish(std::move(*result));
-        } else if (run.response.state() == HttpResponseParser::State::complete) {
-            follow(io, left_over);
-        }
-    }
-
+    /// A redirect that is to be followed.
     [[nodiscard]] bool redirected() const {
-        return is_redirect(run_->response.status()) && run_->redirects < shared_.settings.redirects;
+        return run_->response->has_head() && is_redirect(run_->response->status()) &&
+               run_->redirects < shared_.settings.redirects;
     }
 
     /// The result as soon as it is certain. It depends on the octets alone, not on how many came at a time:
     /// what was enough for a verdict counts, even if what followed it in the same piece was broken.
     [[nodiscard]] std::optional<ProbeResult> verdict(StreamIo& io) {
         Run& run = *run_;
-        const HttpResponseParser& response = run.response;
+        const HttpResponseParser& response = *run.response;
         const HttpProbe& settings = shared_.settings;
         const bool over = response.state() == HttpResponseParser::State::complete ||
                           response.state() == HttpResponseParser::State::failed;
@@ -122,17 +119,14 @@ class HttpExchange final : public StreamExchange {
         if (!run.head_seen && io.tracing()) io.step("HTTP " + std::to_string(response.status()));
         run.head_seen = true;
 
-        if (redirected()) {
-            if (response.state() == HttpResponseParser::State::failed) return result_of(response.problem());
-            return std::nullopt;
-        }
+        if (redirected()) return std::nullopt;
         const uint16_t status = response.status();
         const bool accepted =
             std::any_of(settings.status.begin(), settings.status.end(),
                         [&](const auto& range) { return range.first <= status && status <= range.second; });
         if (!accepted) {
             if (is_redirect(status) && run.redirects > 0)
-                return result_of("more than " + std::to_string(settings.redirects) + " redirects");
+                return failure("more than " + std::to_string(settings.redirects) + " redirects");
             return failed(ProbeLayer::http,
                           "status " + std::to_string(status) + ", wanted " + wanted_statuses(settings),
                           is_redirect(status) && !response.location().empty()
@@ -140,14 +134,12 @@ class HttpExchange final : public StreamExchange {
                               : "");
         }
         const bool found = find_text();
-        if (found && shared_.regex == nullptr) return passed(status_detail());
+        if (found && !shared_.pattern) return passed(status_detail());
         if (!over) return std::nullopt;
         if (!found) return missing("\"" + escape_text(settings.expect, shown) + "\"");
         // A pattern may look at the end ("ready$"), so it is only certain once the end is known.
-        if (response.state() == HttpResponseParser::State::failed) return result_of(response.problem());
-        if (RE2::PartialMatch(re2::StringPiece(response.body().data(), response.body().size()),
-                              *shared_.regex))
-            return passed(status_detail());
+        if (response.state() == HttpResponseParser::State::failed) return failure(response.problem());
+        if (shared_.pattern->found_in(response.body())) return passed(status_detail());
         return missing("a match of \"" + escape_text(settings.expect_regex, shown) + "\"");
     }
 
@@ -155,7 +147,7 @@ class HttpExchange final : public StreamExchange {
     [[nodiscard]] bool find_text() {
         const std::string& text = shared_.settings.expect;
         if (text.empty()) return true;
-        const std::string_view body = run_->response.body();
+        const std::string_view body = run_->response->body();
         if (body.find(text, run_->searched) != std::string_view::npos) return true;
         if (body.size() >= text.size()) run_->searched = body.size() - text.size() + 1;
         return false;
@@ -163,40 +155,35 @@ class HttpExchange final : public StreamExchange {
 
     /// The body is over, whole or not, and does not hold what it should.
     [[nodiscard]] ProbeResult missing(const std::string& what) {
-        const HttpResponseParser& response = run_->response;
-        if (response.state() == HttpResponseParser::State::failed) return result_of(response.problem());
-        return result_of("body does not contain " + what +
-                         (response.body_cut()
-                              ? " in its first " + std::to_string(response.body().size()) + " octets"
-                              : ""));
+        const HttpResponseParser& response = *run_->response;
+        if (response.state() == HttpResponseParser::State::failed) return failure(response.problem());
+        return failure("body does not contain " + what +
+                       (response.body_cut()
+                            ? " in its first " + std::to_string(response.body().size()) + " octets"
+                            : ""));
     }
 
-    /// The redirect has been read to its end: ask again on the same connection.
-    void follow(StreamIo& io, size_t left_over) {
-        Run& run = *run_;
-        auto path = redirect_path(run.response.location(), shared_.scheme(), host_, run.path);
-        if (!path) return io.finish(result_of(path.error().message));
-        if (!run.response.persistent() || left_over > 0)
-            return io.finish(result_of("peer does not keep the connection open after the redirect to \"" +
-                                       escape_text(run.response.location(), shown) + "\""));
-        run.response = HttpResponseParser(Run::body_of(shared_), shared_.settings.body_limit);
-        run.path = std::move(*path);
-        ++run.redirects;
-        run.head_seen = false;
-        io.send(http_request(shared_.settings, host_, run.path));
+    /// Asks again, on another connection: what else the redirect's response holds does not matter.
+    void follow(StreamIo& io) {
+        auto path = redirect_path(run_->response->location(), shared_.scheme(), host_, run_->path);
+        if (!path) return io.finish(failure(path.error().message));
+        run_->path = std::move(*path);
+        ++run_->redirects;
+        io.reconnect();
     }
 
     [[nodiscard]] std::string status_detail() const {
-        return "status " + std::to_string(run_->response.status());
+        return "status " + std::to_string(run_->response->status());
     }
     /// A failure, with the status where there is one.
-    [[nodiscard]] ProbeResult result_of(std::string reason) const {
+    [[nodiscard]] ProbeResult failure(std::string reason) const {
         return failed(ProbeLayer::http, std::move(reason),
-                      run_->response.has_head() ? status_detail() : std::string());
+                      run_->response->has_head() ? status_detail() : std::string());
     }
 
     const Shared& shared_;
     std::string host_;
+    HttpBody body_;
     std::unique_ptr<Run> run_;
 };
 
@@ -216,30 +203,17 @@ class HttpStreamProbe final : public StreamProbe {
     Shared shared_;
 };
 
-/// RE2 and not std::regex: its time is linear in the body and its memory bounded, whatever pattern and peer
-/// come up with, where std::regex recurses once an octet and backtracks without end.
-Result<std::unique_ptr<RE2>> compile_regex(const std::string& pattern) {
-    if (pattern.empty()) return nullptr;
-    RE2::Options options;
-    options.set_encoding(RE2::Options::EncodingLatin1);  // bodies are octets
-    options.set_log_errors(false);
-    options.set_max_mem(int64_t{1} << 20);
-    auto regex = std::make_unique<RE2>(pattern, options);
-    if (!regex->ok())
-        return fail("expect_regex \"" + escape_text(pattern, 80) +
-                    "\" is no regular expression: " + regex->error());
-    return regex;
-}
-
 }  // namespace
 
 Result<CompiledProbe> compile_http(const Monitor& monitor, net::TlsContexts& tls) {
     Shared shared;
     shared.settings = std::get<HttpProbe>(monitor.probe);
     if (auto checked = check_http_settings(shared.settings); !checked) return tl::unexpected(checked.error());
-    auto regex = compile_regex(shared.settings.expect_regex);
-    if (!regex) return tl::unexpected(regex.error());
-    shared.regex = std::move(*regex);
+    if (!shared.settings.expect_regex.empty()) {
+        auto pattern = Pattern::compile(shared.settings.expect_regex);
+        if (!pattern) return fail("expect_regex is no regular expression: " + pattern.error().message);
+        shared.pattern = std::move(*pattern);
+    }
     if (shared.settings.tls) {
         const auto& alpn = shared.settings.tls->alpn;
         if (std::any_of(alpn.begin(), alpn.end(),

@@ -82,8 +82,7 @@ std::string http_request(const HttpProbe& settings, std::string_view host, std::
     std::string text;
     text.reserve(256);
     text.append(settings.method).append(" ").append(path).append(" HTTP/1.1\r\nHost: ").append(host);
-    // Only a redirect needs the connection once more.
-    text += settings.redirects == 0 ? "\r\nConnection: close\r\n" : "\r\nConnection: keep-alive\r\n";
+    text += "\r\nConnection: close\r\n";
     if (!has_header(settings, "user-agent")) text += "User-Agent: fairway/" FAIRWAY_VERSION "\r\n";
     if (!has_header(settings, "accept")) text += "Accept: */*\r\n";
     if (!has_header(settings, "accept-encoding")) text += "Accept-Encoding: identity\r\n";

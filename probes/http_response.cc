@@ -44,7 +44,7 @@ void each_element(std::string_view value, Visit visit) {
 
 }  // namespace
 
-size_t HttpResponseParser::feed(ByteSpan bytes) {
+void HttpResponseParser::feed(ByteSpan bytes) {
     Reader input(bytes);
     while (!input.at_end() && (state_ == State::head || state_ == State::body)) {
         if (state_ == State::head)
@@ -52,7 +52,6 @@ size_t HttpResponseParser::feed(ByteSpan bytes) {
         else
             body_octets(input);
     }
-    return input.position();
 }
 
 void HttpResponseParser::end() {
@@ -72,11 +71,6 @@ void HttpResponseParser::end() {
         else
             fail("connection closed inside a chunked body");
     }
-}
-
-bool HttpResponseParser::persistent() const noexcept {
-    return state_ == State::complete && !body_cut_ && framing_ != Framing::until_close && !close_option_ &&
-           (!http_1_0_ || keep_alive_option_);
 }
 
 std::string_view HttpResponseParser::awaiting() const noexcept {
@@ -158,7 +152,6 @@ void HttpResponseParser::status_line(std::string_view line) {
         return;
     }
     saw_status_line_ = true;
-    http_1_0_ = rest[0] == '0';
     status_ = static_cast<uint16_t>((rest[2] - '0') * 100 + (rest[3] - '0') * 10 + (rest[4] - '0'));
 }
 
@@ -175,17 +168,9 @@ void HttpResponseParser::header_field(std::string_view field) {
     } else if (name == "transfer-encoding") {
         has_transfer_coding_ = true;
         each_element(value, [&](std::string_view coding) { chunked_ = ascii_lower(coding) == "chunked"; });
-    } else if (name == "connection") {
-        each_element(value, [&](std::string_view option) { connection_option(option); });
     } else if (name == "location") {
         location_ = value;
     }
-}
-
-void HttpResponseParser::connection_option(std::string_view value) {
-    const std::string option = ascii_lower(value);
-    close_option_ |= option == "close";
-    keep_alive_option_ |= option == "keep-alive";
 }
 
 // A list of equal lengths counts as one (RFC 9112 section 6.3).
@@ -214,8 +199,7 @@ void HttpResponseParser::content_length(std::string_view value) {
 void HttpResponseParser::end_of_head() {
     if (status_ >= 100 && status_ < 200 && status_ != 101) {
         // An interim response: the next one starts from nothing, except for what may be spent on headers.
-        saw_status_line_ = http_1_0_ = has_length_ = has_transfer_coding_ = chunked_ = false;
-        close_option_ = keep_alive_option_ = false;
+        saw_status_line_ = has_length_ = has_transfer_coding_ = chunked_ = false;
         status_ = 0;
         location_.clear();
         return;
@@ -226,8 +210,6 @@ void HttpResponseParser::end_of_head() {
         state_ = State::complete;
     } else if (has_transfer_coding_) {
         framing_ = chunked_ ? Framing::chunk_size : Framing::until_close;
-        close_option_ |=
-            has_length_ || http_1_0_;  // both, or too early: not to be trusted with another request
     } else if (has_length_) {
         framing_ = Framing::length;
         remaining_ = length_;

@@ -30,9 +30,8 @@ class HttpResponseParser {
     /// Keeps at most `body_limit` octets of the body and is complete when it has them.
     HttpResponseParser(HttpBody body, size_t body_limit) : body_allowed_(body), body_limit_(body_limit) {}
 
-    /// Takes octets up to the end of the response; returns how many, which is all of them unless the response
-    /// ends before. Takes none when complete or failed.
-    size_t feed(ByteSpan bytes);
+    /// Reads on. What comes after the end of the response is ignored, like everything after a failure.
+    void feed(ByteSpan bytes);
     /// The peer has closed the connection: the end of some bodies, and the failure of everything else.
     void end();
 
@@ -43,8 +42,6 @@ class HttpResponseParser {
     [[nodiscard]] uint16_t status() const noexcept { return status_; }
     /// Field value, not escaped; empty without the field.
     [[nodiscard]] const std::string& location() const noexcept { return location_; }
-    /// The connection may carry another request once this response is complete (RFC 9112 section 9.3).
-    [[nodiscard]] bool persistent() const noexcept;
     [[nodiscard]] std::string_view body() const noexcept { return body_; }
     /// There was, or may be, more of the body than was asked for.
     [[nodiscard]] bool body_cut() const noexcept { return body_cut_; }
@@ -63,7 +60,6 @@ class HttpResponseParser {
     void status_line(std::string_view line);
     void header_field(std::string_view field);
     void content_length(std::string_view value);
-    void connection_option(std::string_view value);
     void end_of_head();
     void body_octets(Reader& input);
     void chunk_size_line(std::string_view line);
@@ -77,9 +73,7 @@ class HttpResponseParser {
     bool has_head_ = false;
     bool body_cut_ = false;
     bool saw_status_line_ = false;
-    bool http_1_0_ = false;
     bool has_length_ = false, has_transfer_coding_ = false, chunked_ = false;
-    bool close_option_ = false, keep_alive_option_ = false;
     uint16_t status_ = 0;
     uint64_t length_ = 0;     // Content-Length
     uint64_t remaining_ = 0;  // of the body, or of the chunk

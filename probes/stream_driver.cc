@@ -98,6 +98,12 @@ class StreamDriver::Connection final : public StreamIo {
         out_.insert(out_.end(), bytes.begin(), bytes.end());
     }
 
+    void reconnect() override {
+        if (result_) return;
+        leave();
+        connect();
+    }
+
     [[nodiscard]] uint64_t token() const noexcept { return uint64_t{generation_} << 32 | id_; }
     [[nodiscard]] AttemptId id() const noexcept { return id_; }
     [[nodiscard]] bool done() const noexcept { return result_.has_value(); }
@@ -112,9 +118,7 @@ class StreamDriver::Connection final : public StreamIo {
         attempt_.started = request.started;
         attempt_.deadline = request.deadline;
         attempt_.nonce = request.nonce;
-        state_ = State::connecting;
-        peer_closed_ = false;
-        sent_once_ = false;
+        connect_started_ = request.started;
         extended_ = false;
         connect();
     }
@@ -124,7 +128,7 @@ class StreamDriver::Connection final : public StreamIo {
             on_connect_event(events);
         } else {
             if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR | EPOLLRDHUP)) != 0) read();
-            if (!done()) flush();
+            flush();
         }
     }
 
@@ -132,7 +136,7 @@ class StreamDriver::Connection final : public StreamIo {
     /// a conversation that could not go on meanwhile gets the time back, once. Returns that time.
     nanoseconds on_deadline(nanoseconds late) {
         if (state_ == State::connecting) on_connect_event(0);
-        if (state_ == State::connected && !done()) read();
+        if (talking()) read();
         if (done()) return {};
         if (late > tolerated_lag && !extended_) {
             extended_ = true;
@@ -150,21 +154,12 @@ class StreamDriver::Connection final : public StreamIo {
 
     /// Gives everything up and becomes a free place.
     ProbeResult release() {
-        if (fd_) {
-            // Unless the peer has closed its side already: see the header.
-            if (state_ == State::connected && !peer_closed_) {
-                const linger abort{.l_onoff = 1, .l_linger = 0};
-                ::setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &abort, sizeof abort);
-            }
-            fd_.reset();
-        }
+        leave();
         exchange_->release();
         exchange_ = nullptr;
         trace_ = nullptr;
-        ++generation_;
-        out_.clear();
         if (out_.capacity() > kept_buffer) out_ = {};
-        sent_ = received_ = 0;
+        received_ = 0;
         ProbeResult result = result_ ? std::move(*result_) : ProbeResult{};
         result_.reset();
         if (!result.rtt) result.rtt = rtt_;
@@ -178,7 +173,29 @@ class StreamDriver::Connection final : public StreamIo {
   private:
     enum class State : uint8_t { connecting, connected };
 
+    /// Gives the connection up; events of it that are still to come are stale.
+    void leave() {
+        if (fd_ && state_ == State::connected) {
+            // What was said before the verdict (a TLS alert, a goodbye) is tried once and not waited for.
+            if (sent_ < out_.size())
+                (void)::send(fd_.get(), out_.data() + sent_, out_.size() - sent_, MSG_NOSIGNAL);
+            // Unless the peer has closed its side already: see the header.
+            if (!peer_closed_) {
+                const linger abort{.l_onoff = 1, .l_linger = 0};
+                ::setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &abort, sizeof abort);
+            }
+        }
+        fd_.reset();
+        ++generation_;
+        out_.clear();
+        sent_ = 0;
+        connect_started_ = now();
+    }
+
     void connect() {
+        state_ = State::connecting;
+        peer_closed_ = false;
+        sent_once_ = false;
         const bool v4 = attempt_.peer.address.is_v4();
         fd_.reset(::socket(v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
         if (!fd_) {
@@ -217,14 +234,14 @@ class StreamDriver::Connection final : public StreamIo {
         peer_closed_ = info.tcpi_state == TCP_CLOSE_WAIT;
         rtt_ = microseconds{info.tcpi_rtt};
         // What the kernel did not need for the round trip, the loop was late by.
-        lag_ = std::chrono::duration_cast<microseconds>(now() - attempt_.started) - *rtt_;
+        lag_ = std::chrono::duration_cast<microseconds>(now() - connect_started_) - *rtt_;
         if (trace_ != nullptr) step("connect " + attempt_.peer.to_string());
         exchange_->on_connected(*this);
-        if (!done()) flush();
+        flush();
     }
 
     void read() {
-        for (int i = 0; i < reads_per_turn && !done(); ++i) {
+        for (int i = 0; i < reads_per_turn && talking(); ++i) {
             const std::span<uint8_t> buffer = driver_.loop_.scratch().first(16384);
             const ssize_t got = ::recv(fd_.get(), buffer.data(), buffer.size(), 0);
             if (got < 0) {
@@ -251,6 +268,7 @@ class StreamDriver::Connection final : public StreamIo {
 
     /// Writes what is queued, and waits for what is missing now: room or data.
     void flush() {
+        if (!talking()) return;
         while (sent_ < out_.size()) {
             // Later pieces of a conversation must not wait for the acknowledgement of earlier ones.
             if (sent_once_) no_delay();
@@ -259,7 +277,7 @@ class StreamDriver::Connection final : public StreamIo {
                 if (errno == EAGAIN || errno == EINTR) break;
                 // What the peer said before it went away still counts.
                 read();
-                if (!done()) end(StreamStop::reset);
+                if (talking()) end(StreamStop::reset);
                 return;
             }
             sent_once_ = true;
@@ -276,6 +294,9 @@ class StreamDriver::Connection final : public StreamIo {
             finish(failed(ProbeLayer::internal,
                           "cannot watch a socket: " + std::generic_category().message(errno)));
     }
+
+    /// Connected and undecided: not after a verdict, nor while another connection is being made.
+    [[nodiscard]] bool talking() const noexcept { return state_ == State::connected && !done(); }
 
     void no_delay() const {
         const int one = 1;
@@ -295,6 +316,7 @@ class StreamDriver::Connection final : public StreamIo {
     StreamExchange* exchange_ = nullptr;
     ProbeTrace* trace_ = nullptr;
     Attempt attempt_;
+    MonotonicTime connect_started_;
     std::optional<ProbeResult> result_;
     std::optional<microseconds> rtt_;
     microseconds lag_{0};

@@ -18,7 +18,7 @@ struct TlsExchange::Run {
     bool answered = false;    // anything came
     bool shaken = false;      // the handshake is done
     bool confirming = false;  // said goodbye and waits for what the peer makes of our certificate
-    bool finished = false;
+    bool over = false;        // decided, or left for another connection
 };
 
 // What the exchange above sees of the driver.
@@ -32,6 +32,10 @@ class TlsExchange::Io final : public StreamIo {
         layer_.flush(below_);
     }
     void finish(ProbeResult result) override { layer_.finish(std::move(result), below_); }
+    void reconnect() override {
+        layer_.say_goodbye(below_);
+        below_.reconnect();
+    }
     [[nodiscard]] const Attempt& attempt() const noexcept override { return below_.attempt(); }
     [[nodiscard]] MonotonicTime now() const noexcept override { return below_.now(); }
     [[nodiscard]] WallTime wall_now() const noexcept override { return below_.wall_now(); }
@@ -83,7 +87,7 @@ void TlsExchange::on_data(ByteSpan bytes, StreamIo& io) {
     flush(io);
     Io upper(*this, io);
     if (run.session.state() == State::established && !run.shaken) on_established(upper);
-    if (!run.finished) deliver(upper);
+    if (!run.over) deliver(upper);
 }
 
 ProbeResult TlsExchange::on_end(StreamStop how, StreamIo& io) {
@@ -143,7 +147,7 @@ void TlsExchange::deliver(Io& io) {
     std::array<uint8_t, 16'384> buffer;
     while (const size_t count = run.session.read(buffer)) {
         if (above_ != nullptr) above_->on_data(ByteSpan(buffer).first(count), io);
-        if (run.finished) return;
+        if (run.over) return;
     }
     flush(io.below());  // what reading made: key updates, refusals of renegotiation
     if (run.session.state() == State::failed) {
@@ -154,13 +158,17 @@ void TlsExchange::deliver(Io& io) {
 }
 
 void TlsExchange::finish(ProbeResult result, StreamIo& io) {
+    say_goodbye(io);
+    io.finish(with_facts(std::move(result), io.wall_now()));
+}
+
+void TlsExchange::say_goodbye(StreamIo& io) {
     Run& run = *run_;
-    run.finished = true;
+    run.over = true;
     if (run.shaken && !run.confirming) {
         run.session.close();
         flush(io);
     }
-    io.finish(with_facts(std::move(result), io.wall_now()));
 }
 
 ProbeResult TlsExchange::with_facts(ProbeResult result, WallTime now) const {

@@ -41,6 +41,7 @@ class TlsExchange final : public StreamExchange {
     void on_established(Io& io);
     void deliver(Io& io);
     void finish(ProbeResult result, StreamIo& io);
+    void say_goodbye(StreamIo& io);
     [[nodiscard]] ProbeResult with_facts(ProbeResult result, WallTime now) const;
 
     std::shared_ptr<const net::TlsContext> context_;

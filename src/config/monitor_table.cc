@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // [monitor.NAME]: the keys of every monitor, and those of each probe type.
 
-#include <regex>
-
+#include "base/pattern.h"
 #include "config/tables.h"
 
 namespace fairway::config {
@@ -39,12 +38,8 @@ std::string check_http_host(std::string_view text) {
 }
 
 std::string check_regex(std::string_view text) {
-    try {
-        const std::regex compiled(text.begin(), text.end(), std::regex::ECMAScript);
-        return "";
-    } catch (const std::regex_error&) {
-        return "is not a regular expression (ECMAScript)";
-    }
+    const auto compiled = Pattern::compile(text);
+    return compiled ? "" : "is not a regular expression: " + compiled.error().message;
 }
 
 std::string check_pin(std::string_view text) {
@@ -224,7 +219,7 @@ std::vector<Variant<MonitorSource>> probes() {
          field("status", &HttpProbe::status, List{Statuses{}, 1, 50}, "Statuses that are healthy."),
          field("expect", &HttpProbe::expect, text, "Must occur in the body."),
          field("expect_regex", &HttpProbe::expect_regex, Text{.check = check_regex, .longest = 256},
-               "Must match somewhere in the body (ECMAScript)."),
+               "Must match somewhere in the body (RE2 syntax)."),
          field("body_limit", &HttpProbe::body_limit, Integer<uint32_t>{0, 1'048'576},
                "Bytes of the body to read at most."),
          field("redirects", &HttpProbe::redirects, Integer<uint8_t>{0, 10},

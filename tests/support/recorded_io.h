@@ -18,6 +18,7 @@ class RecordedStreamIo final : public StreamIo {
 
     using StreamIo::send;
     void send(ByteSpan bytes) override { sent += as_text(bytes); }
+    void reconnect() override { ++reconnects; }
     void finish(ProbeResult decided) override {
         if (result) throw std::logic_error("finished twice");
         result = std::move(decided);
@@ -31,6 +32,7 @@ class RecordedStreamIo final : public StreamIo {
     [[nodiscard]] std::string take_sent() { return std::exchange(sent, {}); }
 
     std::string sent;
+    int reconnects = 0;
     std::vector<std::string> steps;
     std::optional<ProbeResult> result;
 

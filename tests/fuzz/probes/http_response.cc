@@ -17,16 +17,14 @@ struct Outcome {
     bool has_head;
     uint16_t status;
     std::string body, location, problem;
-    bool cut, persistent;
-    size_t taken;
+    bool cut;
     friend bool operator==(const Outcome&, const Outcome&) = default;
 };
 
 Outcome read(ByteSpan bytes, HttpBody body, size_t limit, size_t step) {
     HttpResponseParser parser(body, limit);
-    size_t taken = 0;
     for (size_t at = 0; at < bytes.size(); at += step)
-        taken += parser.feed(bytes.subspan(at, std::min(step, bytes.size() - at)));
+        parser.feed(bytes.subspan(at, std::min(step, bytes.size() - at)));
     parser.end();
     if (parser.body().size() > limit) std::abort();
     const auto state = parser.state();
@@ -40,9 +38,7 @@ Outcome read(ByteSpan bytes, HttpBody body, size_t limit, size_t step) {
             std::string(parser.body()),
             parser.location(),
             parser.problem(),
-            parser.body_cut(),
-            parser.persistent(),
-            state == HttpResponseParser::State::failed ? 0 : taken};
+            parser.body_cut()};
 }
 
 }  // namespace

@@ -181,7 +181,7 @@ f.toml:35:10: error: monitor "h": method: "G T" is not an HTTP token (RFC 9110 5
 f.toml:36:11: error: monitor "h": status: statuses are 204 or "200-299", from 100 to 599
 f.toml:36:21: error: monitor "h": status: statuses are 204 or "200-299", from 100 to 599
 f.toml:36:27: error: monitor "h": status: statuses are 204 or "200-299", from 100 to 599
-f.toml:37:16: error: monitor "h": expect_regex: "(" is not a regular expression (ECMAScript)
+f.toml:37:16: error: monitor "h": expect_regex: "(" is not a regular expression: missing ): (
 f.toml:38:12: error: monitor "h": "a b" is not an HTTP token (RFC 9110 5.6.2)
 f.toml:38:25: error: monitor "h": headers: "a\r\nb" holds a control character
 f.toml:39:8: error: monitor "h": host: "a b" is not a host name or address

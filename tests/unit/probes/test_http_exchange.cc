@@ -157,7 +157,7 @@ TEST_CASE("a pattern sees the whole body") {
     // Octets, not characters.
     CHECK(told(matching("^.\\xff.$"), "HTTP/1.1 200 OK\r\n\r\na\xff\xfe") == "pass (status 200)");
     CHECK(compile(matching("a(b")).error().message ==
-          "expect_regex \"a(b\" is no regular expression: missing ): a(b");
+          "expect_regex is no regular expression: missing ): a(b");
 }
 
 TEST_CASE("a pattern that ruins a backtracking engine is answered at once") {
@@ -192,30 +192,40 @@ TEST_CASE("redirects are judged by their status unless following is asked for") 
     CHECK(told(accepting, moved) == "pass (status 301)");
 }
 
-TEST_CASE("a redirect is followed on the same connection") {
+TEST_CASE("a redirect is followed on a connection of its own") {
     Probing probing(following(1));
     probing.io.emplace(WallTime{});
     probing.exchange->on_connected(*probing.io);
-    CHECK(probing.io->take_sent().starts_with(
-        "GET / HTTP/1.1\r\nHost: gw.example:8080\r\nConnection: keep-alive\r\n"));
-    probing.say(
-        "HTTP/1.1 302 Found\r\nLocation: http://gw.example:8080/new?x\r\nContent-Length: 4\r\n\r\nhere", 1);
+    CHECK(probing.io->take_sent().starts_with("GET / HTTP/1.1\r\nHost: gw.example:8080\r\n"));
+    // What else the redirect holds does not matter, nor whether it ever ends.
+    probing.say("HTTP/1.1 302 Found\r\nLocation: http://gw.example:8080/new?x\r\n\r\n", 1);
     CHECK_FALSE(probing.io->result);
+    CHECK(probing.io->reconnects == 1);
+    CHECK(probing.io->take_sent().empty());
+    probing.exchange->on_connected(*probing.io);
     CHECK(probing.io->take_sent().starts_with("GET /new?x HTTP/1.1\r\nHost: gw.example:8080\r\n"));
     probing.say(ok, 1);
     REQUIRE(probing.io->result);
     CHECK(told(*probing.io->result) == "pass (status 200)");
     CHECK(probing.io->steps == std::vector<std::string>{"HTTP 302", "HTTP 200"});
+    // The next attempt begins at the beginning.
+    probing.exchange->release();
+    probing.io.emplace(WallTime{});
+    probing.exchange->on_connected(*probing.io);
+    CHECK(probing.io->sent.starts_with("GET / HTTP/1.1\r\n"));
 }
 
 TEST_CASE("redirects come to an end") {
     Probing probing(following(2));
     probing.io.emplace(WallTime{});
-    probing.exchange->on_connected(*probing.io);
     const std::string again = "HTTP/1.1 308 Again\r\nLocation: /\r\nContent-Length: 0\r\n\r\n";
-    probing.say(again);
-    probing.say(again);
-    CHECK_FALSE(probing.io->result);
+    for (int i = 1; i <= 2; ++i) {
+        probing.exchange->on_connected(*probing.io);
+        probing.say(again);
+        CHECK_FALSE(probing.io->result);
+        CHECK(probing.io->reconnects == i);
+    }
+    probing.exchange->on_connected(*probing.io);
     probing.say(again);
     REQUIRE(probing.io->result);
     CHECK(told(*probing.io->result) == "fail, HTTP: more than 2 redirects (status 308)");
@@ -229,8 +239,6 @@ TEST_CASE("a redirect that cannot be followed says why") {
           "fail, HTTP: redirect to \"//other/\" leads to another host (status 301)");
     CHECK(told(following(1), "HTTP/1.1 301 Moved\r\nContent-Length: 0\r\n\r\n") ==
           "fail, HTTP: redirect without a Location (status 301)");
-    CHECK(told(following(1), "HTTP/1.1 301 Moved\r\nLocation: /x\r\nContent-Length: 5\r\n\r\nab") ==
-          "fail, HTTP: connection closed after 2 of 5 octets of the body (status 301)");
 }
 
 TEST_CASE("settings that cannot work are refused when they are compiled") {

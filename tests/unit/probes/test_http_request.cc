@@ -28,10 +28,9 @@ TEST_CASE("a request says who asks, that nothing shall be compressed, and that i
           "User-Agent: fairway/" FAIRWAY_VERSION
           "\r\nAccept: */*\r\nAccept-Encoding: identity\r\nX-Probe: yes\r\n\r\n");
     settings.method = "POST";
-    settings.redirects = 1;
     settings.headers = {{"USER-agent", "me"}, {"accept", "text/plain"}, {"Accept-Encoding", "br"}};
     CHECK(http_request(settings, "gw.example", "/") ==
-          "POST / HTTP/1.1\r\nHost: gw.example\r\nConnection: keep-alive\r\nContent-Length: 0\r\n"
+          "POST / HTTP/1.1\r\nHost: gw.example\r\nConnection: close\r\nContent-Length: 0\r\n"
           "USER-agent: me\r\naccept: text/plain\r\nAccept-Encoding: br\r\n\r\n");
 }
 

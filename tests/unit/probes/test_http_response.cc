@@ -18,17 +18,15 @@ struct Seen {
     std::string body;
     std::string location;
     bool cut = false;
-    bool persistent = false;
     std::string problem;
-    size_t taken = 0;
 
     friend bool operator==(const Seen&, const Seen&) = default;
 };
 
 std::ostream& operator<<(std::ostream& out, const Seen& seen) {
     return out << "{state " << static_cast<int>(seen.state) << ", status " << seen.status << ", body \""
-               << seen.body << "\", location \"" << seen.location << "\", cut " << seen.cut << ", persistent "
-               << seen.persistent << ", problem \"" << seen.problem << "\", taken " << seen.taken << "}";
+               << seen.body << "\", location \"" << seen.location << "\", cut " << seen.cut << ", problem \""
+               << seen.problem << "\"}";
 }
 
 struct Reading {
@@ -39,9 +37,9 @@ struct Reading {
 // Feeds `text` in pieces that end at `cuts`, and then the end of the connection.
 Seen read(std::string_view text, const std::vector<size_t>& cuts, Reading how = {}) {
     HttpResponseParser parser(how.body, how.limit);
-    size_t taken = 0, from = 0;
+    size_t from = 0;
     const auto feed = [&](size_t to) {
-        taken += parser.feed(as_bytes(text.substr(from, to - from)));
+        parser.feed(as_bytes(text.substr(from, to - from)));
         from = to;
     };
     for (const size_t cut : cuts) feed(cut);
@@ -53,10 +51,7 @@ Seen read(std::string_view text, const std::vector<size_t>& cuts, Reading how = 
     seen.body = parser.body();
     seen.location = parser.location();
     seen.cut = parser.body_cut();
-    seen.persistent = parser.persistent();
     seen.problem = parser.problem();
-    // How far a broken response was read is nobody's concern.
-    if (seen.state != State::failed) seen.taken = taken;
     return seen;
 }
 
@@ -64,8 +59,8 @@ Seen read(std::string_view text, Reading how = {}) {
     return read(text, std::vector<size_t>{}, how);
 }
 
-Seen complete(uint16_t status, std::string body, size_t taken) {
-    return {State::complete, status, std::move(body), "", false, false, "", taken};
+Seen complete(uint16_t status, std::string body) {
+    return {State::complete, status, std::move(body), "", false, ""};
 }
 
 std::string problem(std::string_view text) {
@@ -76,28 +71,24 @@ std::string problem(std::string_view text) {
 
 }  // namespace
 
-TEST_CASE("a body with a length ends there, and the connection lives on") {
+TEST_CASE("a body with a length ends there, and what follows is ignored") {
     const std::string text = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhelloHTTP/1.1 200";
-    Seen expected = complete(200, "hello", text.size() - 12);
-    expected.persistent = true;
-    CHECK(read(text) == expected);
+    CHECK(read(text) == complete(200, "hello"));
 }
 
 TEST_CASE("a chunked body is put together, extensions and trailers are passed over") {
     const std::string text =
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
         "5;name=value\r\nhello\r\n1\r\n \r\n00005 \r\nworld\r\n0\r\nTrailer: x\r\n\r\n";
-    Seen expected = complete(200, "hello world", text.size());
-    expected.persistent = true;
-    CHECK(read(text) == expected);
+    CHECK(read(text) == complete(200, "hello world"));
 }
 
 TEST_CASE("a body without a length lasts until the connection closes") {
     const std::string text = "HTTP/1.0 200 OK\r\n\r\nall of this";
-    CHECK(read(text) == complete(200, "all of this", text.size()));
+    CHECK(read(text) == complete(200, "all of this"));
     // A transfer coding that does not end in chunked hides the length too.
     const std::string coded = "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabcdef";
-    CHECK(read(coded) == complete(200, "abcdef", coded.size()));
+    CHECK(read(coded) == complete(200, "abcdef"));
 }
 
 TEST_CASE("responses that have no body need no end") {
@@ -110,7 +101,6 @@ TEST_CASE("responses that have no body need no end") {
     const std::string head = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n";
     const Seen seen = read(head, {HttpBody::none, 1000});
     CHECK(seen.state == State::complete);
-    CHECK(seen.persistent);
     CHECK(read("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").state == State::complete);
 }
 
@@ -119,9 +109,7 @@ TEST_CASE("interim responses are passed over and leave nothing behind") {
         "HTTP/1.1 100 Continue\r\nContent-Length: 99\r\nConnection: close\r\n\r\n"
         "HTTP/1.1 103 Early Hints\r\nLocation: /wrong\r\n\r\n"
         "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-    Seen expected = complete(200, "ok", text.size());
-    expected.persistent = true;
-    CHECK(read(text) == expected);
+    CHECK(read(text) == complete(200, "ok"));
 }
 
 TEST_CASE("interim responses without end are cut off at the header limit") {
@@ -133,15 +121,14 @@ TEST_CASE("interim responses without end are cut off at the header limit") {
 
 TEST_CASE("lines may end in a bare line feed, and old folded fields are unfolded") {
     const std::string text = "HTTP/1.1 302\nlocation:\t/a\n b \nContent-Length: 0\n\n";
-    Seen expected = complete(302, "", text.size());
+    Seen expected = complete(302, "");
     expected.location = "/a b";
-    expected.persistent = true;
     CHECK(read(text) == expected);
 }
 
 TEST_CASE("the body is kept up to the limit and not beyond") {
     const std::string text = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789";
-    Seen expected = complete(200, "0123", text.size() - 6);
+    Seen expected = complete(200, "0123");
     expected.cut = true;
     CHECK(read(text, {HttpBody::allowed, 4}) == expected);
     CHECK_FALSE(read(text, {HttpBody::allowed, 10}).cut);
@@ -151,18 +138,6 @@ TEST_CASE("the body is kept up to the limit and not beyond") {
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nff\r\ndefgh";
     CHECK(read(chunked, {HttpBody::allowed, 4}).body == "abcd");
     CHECK(read(chunked, {HttpBody::allowed, 4}).state == State::complete);
-}
-
-TEST_CASE("whether the connection lives on follows version, options and framing") {
-    const auto persistent = [](const std::string& head) { return read(head + "\r\n\r\n").persistent; };
-    CHECK(persistent("HTTP/1.1 200 OK\r\nContent-Length: 0"));
-    CHECK_FALSE(persistent("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: x, Close"));
-    CHECK_FALSE(persistent("HTTP/1.0 200 OK\r\nContent-Length: 0"));
-    CHECK(persistent("HTTP/1.0 200 OK\r\nContent-Length: 0\r\nConnection: keep-alive"));
-    CHECK_FALSE(persistent("HTTP/1.1 200 OK"));
-    // Two framings at once: the coding wins, and nothing after it is believed.
-    CHECK_FALSE(read("HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
-                    .persistent);
 }
 
 TEST_CASE("broken responses say what is broken") {

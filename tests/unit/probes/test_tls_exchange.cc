@@ -308,3 +308,34 @@ TEST_CASE("an exchange serves one attempt after another") {
     probing.exchange->release();  // a connection that never came to be
     CHECK(probing.against(good_server(), ok) == "pass (status 200, " + facts + ")");
 }
+
+TEST_CASE("a redirect over TLS takes another session") {
+    HttpProbe http;
+    http.tls = settings();
+    http.redirects = 1;
+    Probing probing(http);
+    RecordedStreamIo io(now);
+    const auto serve = [&](std::string_view reply) {
+        MemoryTlsServer server(good_server());
+        probing.exchange->on_connected(io);
+        for (int i = 0; i < 3; ++i) {
+            server.feed(as_bytes(io.take_sent()));
+            if (const auto bytes = server.take_output(); !bytes.empty()) probing.exchange->on_data(bytes, io);
+        }
+        server.write(reply);
+        // A redirect and more records behind it, which belong to a session that has been left.
+        server.write("more");
+        probing.exchange->on_data(server.take_output(), io);
+        return server.received.substr(0, server.received.find('\r'));
+    };
+    CHECK(serve("HTTP/1.1 301 Moved\r\nLocation: /new\r\n\r\n") == "GET / HTTP/1.1");
+    CHECK(io.reconnects == 1);
+    CHECK_FALSE(io.result);
+    CHECK_FALSE(io.take_sent().empty());  // close_notify
+    CHECK(serve(ok) == "GET /new HTTP/1.1");
+    REQUIRE(io.result);
+    CHECK(told(*io.result) == "pass (status 200, " + facts + ")");
+    CHECK(io.steps ==
+          std::vector<std::string>{"TLS handshake TLSv1.3", "HTTP 301", "TLS handshake TLSv1.3", "HTTP 200"});
+    probing.exchange->release();
+}
