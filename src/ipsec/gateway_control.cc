@@ -139,8 +139,6 @@ void ControlServer::on_data(Client& client, ByteSpan bytes) {
 }
 
 std::filesystem::path default_control_path() {
-    if (const char* path = std::getenv("FAIRWAY_GATEWAY_CONTROL"); path != nullptr && *path != '\0')
-        return path;
     if (const char* folder = std::getenv("XDG_RUNTIME_DIR"); folder != nullptr && *folder != '\0') {
         return std::filesystem::path(folder) / "fairway-gateway.sock";
     }

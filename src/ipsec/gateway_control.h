@@ -46,8 +46,8 @@ class ControlServer {
     net::Listener listener_;
 };
 
-/// Where the socket is when nobody says: FAIRWAY_GATEWAY_CONTROL, else below XDG_RUNTIME_DIR, else
-/// /run/fairway (root) or the folder of temporary files.
+/// Where the socket is when nobody says: below XDG_RUNTIME_DIR, else in /run/fairway (root) or the folder of
+/// temporary files.
 [[nodiscard]] std::filesystem::path default_control_path();
 
 /// Sends one line to the server at `path` and waits for the answer; blocks for at most `timeout`.

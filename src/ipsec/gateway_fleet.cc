@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ipsec/gateway_fleet.h"
 
-#include <sys/resource.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <stdexcept>
-#include <system_error>
 
 #include "base/log.h"
 #include "base/text.h"
+#include "net/open_files.h"
 
 namespace fairway::ipsec {
 
@@ -50,27 +47,20 @@ Fleet::~Fleet() = default;
 /// A process has few descriptors by default, and a gateway takes up to six: as many as are allowed, and the
 /// rest of them bounds the connections.
 void Fleet::reserve_descriptors() {
-    constexpr rlim_t spare = 64;  // log, loop, control connections
-    rlim_t sockets = 0;
+    constexpr uint64_t spare = 64;  // log, loop, control connections
+    uint64_t sockets = 0;
     for (const GatewaySettings& gateway : settings_.gateways) {
         const auto offered = std::count_if(gateway.ports.begin(), gateway.ports.end(),
                                            [](const auto& port) { return port.has_value(); });
         // Two more for each, which fill the backlog of a silent listener.
         sockets += gateway.addresses.size() * static_cast<size_t>(offered) * 3;
     }
-    rlimit limit{};
-    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) {
-        throw std::system_error(errno, std::generic_category(), "getrlimit");
-    }
-    limit.rlim_cur = limit.rlim_max;
-    if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) {
-        throw std::system_error(errno, std::generic_category(), "setrlimit");
-    }
-    if (limit.rlim_cur < sockets + 2 * spare) {
+    const uint64_t limit = net::raise_open_file_limit();
+    if (limit < sockets + 2 * spare) {
         throw std::runtime_error(std::to_string(sockets) + " sockets do not fit into the limit of " +
-                                 std::to_string(limit.rlim_cur) + " open files (ulimit -n)");
+                                 std::to_string(limit) + " open files (ulimit -n)");
     }
-    budget_.limit = std::min<size_t>(settings_.max_connections, limit.rlim_cur - sockets - spare);
+    budget_.limit = std::min<size_t>(settings_.max_connections, limit - sockets - spare);
 }
 
 void Fleet::add(const GatewaySettings& gateway, const IpAddress& address) {

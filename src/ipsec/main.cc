@@ -158,7 +158,8 @@ int main(int argc, char** argv) {
     app.fallthrough();
     app.add_option("--config", options.config, "what to play (TOML); see fairway-gateway(1)")
         ->type_name("FILE");
-    app.add_option("--control", options.control, "control socket [$FAIRWAY_GATEWAY_CONTROL]")
+    app.add_option("--control", options.control, "control socket")
+        ->envname("FAIRWAY_GATEWAY_CONTROL")
         ->type_name("PATH");
     app.add_option("--ca", options.ca, "write the certificate authority here, beside its FILE.key")
         ->type_name("FILE");

@@ -3,29 +3,18 @@
 // sequence of [seconds][peer][length, 2 octets][datagram]. Its table stays bounded, and whatever it answers
 // to must be a request under the same SPI.
 
+#include <algorithm>
 #include <cstdlib>
 
-#include "base/random.h"
 #include "ipsec/responder.h"
 #include "ipsec/v1_responder.h"
+#include "support/seeded_entropy.h"
 
 using namespace fairway;
 using namespace fairway::ipsec;
 
-namespace {
-class FixedEntropy final : public Entropy {
-  public:
-    void fill(std::span<uint8_t> bytes) override {
-        for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random_.next());
-    }
-
-  private:
-    Random random_{1};
-};
-}  // namespace
-
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-    FixedEntropy entropy;
+    test::SeededEntropy entropy(1);
     ResponderSettings settings;
     settings.limits = HalfOpenLimits::like_strongswan();
     settings.limits.table = 8;

@@ -3,27 +3,18 @@
 // [event][length][octets]: datagrams (with the SPI of a request that was really sent, or without), ICMP
 // errors and timers, over several attempts. Every attempt must end exactly once and give its budget back.
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <optional>
 #include <vector>
 
-#include "base/random.h"
 #include "probes/ike_exchange.h"
+#include "support/seeded_entropy.h"
 
 using namespace fairway;
 
 namespace {
-
-class FixedEntropy final : public ipsec::Entropy {
-  public:
-    void fill(std::span<uint8_t> bytes) override {
-        for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random_.next());
-    }
-
-  private:
-    Random random_{1};
-};
 
 class Io final : public DatagramIo {
   public:
@@ -112,7 +103,7 @@ void run_attempt(IkeExchange& exchange, Reader& input, MonotonicTime start) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     Reader input(ByteSpan(data, size));
     const uint8_t choice = input.u8();
-    FixedEntropy entropy;
+    test::SeededEntropy entropy(1);
     Monitor monitor;
     monitor.port = 500;
     IkeProbe settings;

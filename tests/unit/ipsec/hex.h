@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Bytes from hexadecimal text, and randomness that repeats.
+// Bytes from hexadecimal text.
 
 #include <cstdint>
 #include <string_view>
 #include <vector>
 
 #include "base/bytes.h"
-#include "base/random.h"
-#include "ipsec/entropy.h"
 
 namespace fairway::ipsec {
 
@@ -24,16 +22,5 @@ inline std::vector<uint8_t> from_hex(std::string_view text) {
 inline std::vector<uint8_t> copy(ByteSpan bytes) {
     return {bytes.begin(), bytes.end()};
 }
-
-class SeededEntropy final : public Entropy {
-  public:
-    explicit SeededEntropy(uint64_t seed) : random_(seed) {}
-    void fill(std::span<uint8_t> bytes) override {
-        for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random_.next());
-    }
-
-  private:
-    Random random_;
-};
 
 }  // namespace fairway::ipsec

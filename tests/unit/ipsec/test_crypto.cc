@@ -6,9 +6,11 @@
 #include "ipsec/dh.h"
 #include "ipsec/nat.h"
 #include "recordings.h"
+#include "support/seeded_entropy.h"
 
 using namespace fairway;
 using namespace fairway::ipsec;
+using fairway::test::SeededEntropy;
 
 namespace {
 constexpr DhGroup all_groups[] = {DhGroup::modp_1024, DhGroup::modp_2048, DhGroup::modp_3072,

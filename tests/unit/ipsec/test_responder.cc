@@ -8,9 +8,11 @@
 #include "ipsec/responder.h"
 #include "ipsec/v1_responder.h"
 #include "recordings.h"
+#include "support/seeded_entropy.h"
 
 using namespace fairway;
 using namespace fairway::ipsec;
+using fairway::test::SeededEntropy;
 
 namespace {
 

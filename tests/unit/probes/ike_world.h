@@ -14,19 +14,9 @@
 #include "ipsec/responder.h"
 #include "ipsec/v1_responder.h"
 #include "probes/ike_exchange.h"
+#include "support/seeded_entropy.h"
 
 namespace fairway {
-
-class SeededEntropy final : public ipsec::Entropy {
-  public:
-    explicit SeededEntropy(uint64_t seed) : random_(seed) {}
-    void fill(std::span<uint8_t> bytes) override {
-        for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random_.next());
-    }
-
-  private:
-    Random random_;
-};
 
 /// Datagrams in flight to and from the gateway's ports, known by their index.
 struct IkeNetwork {
@@ -54,8 +44,8 @@ class IkeWorld {
 
   private:
     Random random_;
-    SeededEntropy probe_entropy_;
-    SeededEntropy gateway_entropy_;
+    test::SeededEntropy probe_entropy_;
+    test::SeededEntropy gateway_entropy_;
 
   public:
     ipsec::Ikev2Responder responder;

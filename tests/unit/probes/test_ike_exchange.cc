@@ -176,7 +176,7 @@ TEST_CASE("a naive prober would be shut out: the limits of the responder do bite
     ipsec::ResponderSettings settings;
     settings.limits = ipsec::HalfOpenLimits::like_strongswan();
     IkeWorld world(1, settings);
-    SeededEntropy entropy(4);
+    test::SeededEntropy entropy(4);
     IkeRequests requests(IkeProbe{}, entropy);
     size_t answered = 0;
     for (uint64_t spi = 1; spi <= 7; ++spi) {
