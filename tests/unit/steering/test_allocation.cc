@@ -27,6 +27,13 @@ void* operator new(size_t size) {
 void* operator new[](size_t size) {
     return counted(size);
 }
+void* operator new(size_t size, const std::nothrow_t&) noexcept {
+    ++allocations;
+    return std::malloc(size == 0 ? 1 : size);
+}
+void operator delete(void* at, const std::nothrow_t&) noexcept {
+    std::free(at);
+}
 void operator delete(void* at) noexcept {
     std::free(at);
 }
