@@ -2,10 +2,12 @@
 #include "cli/cli.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <ostream>
 
+#include "base/text.h"
 #include "cli/commands.h"
 
 namespace fairway::cli {
@@ -226,14 +228,41 @@ std::vector<CommandHelp> describe_commands() {
     return all;
 }
 
+/// What to say of the first word that stands where a command should and is none; empty when there is no such.
+static std::string misspelt_command(const std::vector<std::string>& arguments) {
+    const std::vector<CommandHelp> all = describe_commands();
+    auto at = all.begin();
+    for (const std::string& word : arguments) {
+        if (word.empty() || word.front() == '-') continue;
+        if (at->commands.empty()) return {};
+        const std::string path = at->path + " " + word;
+        const auto below = std::find_if(all.begin(), all.end(),
+                                        [&](const CommandHelp& command) { return command.path == path; });
+        if (below == all.end()) {
+            const std::string near = nearest_name(word, at->commands);
+            return "there is no command \"" + path.substr(8) + "\"" +
+                   (near.empty() ? ""
+                                 : " (did you mean \"" + path.substr(8, path.size() - 8 - word.size()) +
+                                       near + "\"?)");
+        }
+        at = below;
+    }
+    return {};
+}
+
 int run(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& error) {
     Tree tree;
     try {
         // CLI11 takes them from the back.
         tree.app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
     } catch (const CLI::ParseError& problem) {
-        const int code = tree.app.exit(problem, out, error);
-        return code == 0 ? 0 : static_cast<int>(Exit::usage);
+        if (problem.get_exit_code() == 0) return tree.app.exit(problem, out, error);
+        const std::string meant = misspelt_command(arguments);
+        error << "fairway: " << (meant.empty() ? problem.what() : meant)
+              << "\nRun with --help for more information.\n";
+        // To a monitoring system 2 would be "critical".
+        const bool monitoring = std::find(arguments.begin(), arguments.end(), "check") == arguments.begin();
+        return monitoring && !arguments.empty() ? 3 : static_cast<int>(Exit::usage);
     }
     if (!tree.shell.empty()) {
         out << completion_script(tree.shell);

@@ -90,7 +90,7 @@ std::string show_span(nanoseconds span) {
         char letter;
     };
     static constexpr std::array<Unit, 4> units{{{86400, 'd'}, {3600, 'h'}, {60, 'm'}, {1, 's'}}};
-    int64_t left = std::chrono::duration_cast<seconds>(span).count();
+    int64_t left = std::chrono::round<seconds>(span).count();
     std::string text;
     for (size_t i = 0; i < units.size(); ++i) {
         if (left < units[i].seconds) continue;
