@@ -32,6 +32,7 @@ namespace fairway::api {
 namespace {
 
 constexpr unsigned max_header = 16 * 1024;  // octets of one request's headers
+constexpr unsigned own_descriptors = 16;    // of the library: listeners, its event pipe
 constexpr size_t piece = 16 * 1024;         // octets of a body handed to the kernel at a time
 constexpr seconds beat_period{15};          // of an event stream on which nothing happens
 constexpr std::string_view bearer = "bearer ";
@@ -256,6 +257,9 @@ Server::Impl::Impl(net::Loop& loop, Control& control, const config::Api& setting
     info.server_string = "fairway";
     info.max_http_header_data2 = max_header;
     info.max_http_header_pool2 = static_cast<unsigned>(limits.connections);
+    // Its own table of connections, whatever the process' limit of open files is and how high their numbers
+    // are.
+    info.fd_limit_per_thread = static_cast<unsigned>(limits.connections) + own_descriptors;
     info.timeout_secs = static_cast<unsigned>(limits.patience.count());
     info.timeout_secs_ah_idle = static_cast<unsigned>(limits.patience.count());
     info.keepalive_timeout = static_cast<int>(limits.idle.count());
@@ -292,6 +296,7 @@ Server::Impl::Impl(net::Loop& loop, Control& control, const config::Api& setting
         if (tls) {
             info.ssl_cert_filepath = cert.c_str();
             info.ssl_private_key_filepath = key.c_str();
+            info.ssl_cipher_list = "ECDHE+AESGCM:ECDHE+CHACHA20";
             info.ssl_options_set =
                 SSL_OP_NO_SSLv3 | SSL_OP_NO_TLSv1 | SSL_OP_NO_TLSv1_1 | SSL_OP_NO_RENEGOTIATION;
         }
@@ -501,6 +506,9 @@ bool Server::Impl::write_headers(Exchange& exchange) {
         return false;
     for (const auto& [name, value] : response.headers)
         if (!add(name, value)) return false;
+    if (static_cast<const Face*>(lws_vhost_user(lws_get_vhost(exchange.wsi)))->tls &&
+        !add("strict-transport-security", "max-age=31536000"))
+        return false;
     if (!add("cache-control", "no-store") || !add("x-content-type-options", "nosniff") ||
         !add("content-security-policy", "default-src 'none'; frame-ancestors 'none'"))
         return false;

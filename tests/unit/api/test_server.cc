@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The API on real sockets: libwebsockets on our loop in this thread, clients in another.
 
+#include <fcntl.h>
+#include <openssl/ssl.h>
 #include <pwd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -15,6 +17,7 @@
 #include "api/server.h"
 #include "base/unique_fd.h"
 #include "net/loop.h"
+#include "support/certificates.h"
 #include "unit/api/world.h"
 
 using namespace fairway;
@@ -64,16 +67,16 @@ class Peer {
         sockaddr_un address{};
         address.sun_family = AF_UNIX;
         path.string().copy(address.sun_path, sizeof address.sun_path - 1);
-        connected_ = ::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+        (void)::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
         limit();
     }
     explicit Peer(const SocketAddress& to) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
         sockaddr_storage storage{};
         const socklen_t size = to.to_sockaddr(storage);
-        connected_ = ::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&storage), size) == 0;
+        (void)::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&storage), size);
         limit();
     }
-    bool connected() const { return connected_; }
+    int fd() const { return fd_.get(); }
     void send(std::string_view bytes) {
         while (!bytes.empty()) {
             const ssize_t sent = ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
@@ -109,7 +112,6 @@ class Peer {
         ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     }
     UniqueFd fd_;
-    bool connected_ = false;
     bool ended_ = false;
 };
 
@@ -274,6 +276,9 @@ TEST_CASE("a client that does not read its answer is dropped") {
 
 TEST_CASE("connections beyond the limit are turned away, the others stay") {
     Fixture f;
+    // Descriptors' numbers are far beyond the limit, as they are in a server with many probes.
+    std::vector<UniqueFd> others;
+    for (int i = 0; i < 200; ++i) others.emplace_back(::open("/dev/null", O_RDONLY | O_CLOEXEC));
     f.limits.connections = 8;
     f.limits.patience = seconds(10);
     f.limits.idle = seconds(10);
@@ -340,6 +345,49 @@ TEST_CASE("TCP with a token is for its bearer alone") {
         CHECK(has(made, "\"actor\":\"token\""));
     });
     CHECK(f.world.store().overrides().size() == 1);
+}
+
+TEST_CASE("TCP with a certificate speaks TLS 1.2 and later, and nothing in the clear") {
+    Fixture f;
+    test::CertificateSpec spec;
+    spec.not_before = std::chrono::system_clock::now() - std::chrono::hours(1);
+    spec.not_after = spec.not_before + std::chrono::hours(48);
+    const test::Certificate certificate = test::make_certificate(spec, nullptr);
+    f.settings.cert = f.folder.path / "cert.pem";
+    f.settings.key = f.folder.path / "key.pem";
+    std::ofstream(f.settings.cert) << certificate.pem();
+    std::ofstream(f.settings.key) << certificate.key_pem();
+    f.settings.listen = SocketAddress::parse("127.0.0.1:0").value();
+    f.settings.token = config::Secret{"env:X", "s3cret-token"};
+    f.listen();
+    f.with_client([&] {
+        const auto ask = [&](int highest) -> std::string {
+            const std::unique_ptr<SSL_CTX, decltype(&::SSL_CTX_free)> context(
+                ::SSL_CTX_new(::TLS_client_method()), ::SSL_CTX_free);
+            ::SSL_CTX_set_security_level(context.get(), 0);
+            ::SSL_CTX_set_min_proto_version(context.get(), TLS1_VERSION);
+            ::SSL_CTX_set_max_proto_version(context.get(), highest);
+            const std::unique_ptr<SSL, decltype(&::SSL_free)> tls(::SSL_new(context.get()), ::SSL_free);
+            Peer peer(*f.server->tcp());
+            ::SSL_set_fd(tls.get(), peer.fd());
+            if (::SSL_connect(tls.get()) != 1) return "no handshake";
+            const std::string request =
+                simple("GET /api/v1/status", "Authorization: Bearer s3cret-token\r\n");
+            ::SSL_write(tls.get(), request.data(), static_cast<int>(request.size()));
+            std::string text = std::string(::SSL_get_version(tls.get())) + " ";
+            char buffer[4096];
+            for (int count; (count = ::SSL_read(tls.get(), buffer, sizeof buffer)) > 0;)
+                text.append(buffer, static_cast<size_t>(count));
+            return text;
+        };
+        const std::string newest = ask(TLS1_3_VERSION);
+        CHECK(has(newest, "TLSv1.3 HTTP/1.1 200"));
+        CHECK(has(newest, "strict-transport-security"));
+        CHECK(has(newest, "fairway/status/1"));
+        CHECK(has(ask(TLS1_2_VERSION), "TLSv1.2 HTTP/1.1 200"));
+        CHECK(ask(TLS1_1_VERSION) == "no handshake");
+        CHECK_FALSE(has(Peer(*f.server->tcp()).exchange(simple("GET /healthz")), "ok\n"));
+    });
 }
 
 TEST_CASE("the API does not go beyond loopback without a token and TLS") {
