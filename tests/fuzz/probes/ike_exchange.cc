@@ -103,7 +103,9 @@ void run_attempt(IkeExchange& exchange, Reader& input, MonotonicTime start) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     Reader input(ByteSpan(data, size));
     const uint8_t choice = input.u8();
-    test::SeededEntropy entropy(1);
+    // Made once: the key pairs in them cost more than a thousand inputs, and which they are changes nothing.
+    static test::SeededEntropy entropy(1);
+    static IkeRequests requests(IkeProbe{}, entropy);
     Monitor monitor;
     monitor.port = 500;
     IkeProbe settings;
@@ -113,7 +115,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     settings.mismatch_is_degraded = (choice & 8) != 0;
     monitor.probe = settings;
     const auto ports = ike_ports(monitor);
-    IkeRequests requests(settings, entropy);
     IkeBudget budget;
     IkeExchange exchange(settings, ports, requests, budget);
     MonotonicTime now{std::chrono::hours(1)};
