@@ -103,12 +103,14 @@ Result<ListenSockets> open_pair(const SocketAddress& address) {
 
 Result<std::vector<std::vector<ListenSockets>>> open_sockets(const std::vector<SocketAddress>& addresses,
                                                              size_t threads) {
+    // All before the first is taken: a wildcard address and one of its own do not stand in each other's way.
+    for (const SocketAddress& wanted : addresses) {
+        if (wanted.port == 0) continue;
+        const auto is_free = check_free(wanted);
+        if (!is_free) return tl::unexpected(is_free.error());
+    }
     std::vector<std::vector<ListenSockets>> all(threads);
     for (const SocketAddress& wanted : addresses) {
-        if (wanted.port != 0) {
-            const auto is_free = check_free(wanted);
-            if (!is_free) return tl::unexpected(is_free.error());
-        }
         SocketAddress address = wanted;
         for (auto& of_thread : all) {
             auto sockets = open_pair(address);

@@ -240,6 +240,29 @@ TEST_CASE("a client subnet of nothing is answered and echoed with scope 0") {
         }
 }
 
+TEST_CASE(
+    "a private client subnet is passed over for the source, with a scope that covers the private block") {
+    World world = make_world();
+    world.add_service("ruled", "ruled.gslb.test", {GatewayId(0), GatewayId(1)},
+                      {"rule(prefix 192.0.2.0/24 -> fra1, prefix 198.51.100.0/24 -> iad1)"});
+    world.all_up();
+    Responder ruled(world);
+    const auto answer_to = [&ruled](const Option& option) {
+        const std::string text = ruled.ask(Ask{"ruled.gslb.test"}.with(option));
+        const std::string start =
+            "4660 NOERROR qr aa\nquestion ruled.gslb.test. IN A\nanswer ruled.gslb.test. 30 IN A ";
+        REQUIRE(text.starts_with(start));
+        return text.substr(start.size(), text.find('\n', start.size()) - start.size()) + " " +
+               edns_of(text).substr(17 + 6, 2);
+    };
+    CHECK(answer_to(subnet("198.51.100.0", 24)) == "198.51.100.20 18");
+    // The source, 192.0.2.200, decides.
+    CHECK(answer_to(subnet("10.1.2.0", 24)) == "203.0.113.10 08");
+    CHECK(answer_to(subnet("192.168.7.0", 24)) == "203.0.113.10 10");
+    CHECK(answer_to(subnet("172.20.0.0", 16)) == "203.0.113.10 0c");
+    CHECK(answer_to(subnet("fd00:1::", 48)) == "203.0.113.10 07");
+}
+
 TEST_CASE("a malformed client subnet is a format error") {
     const std::vector<Option> wrong{
         subnet(3, 0, 0, {}),                     // unknown family
