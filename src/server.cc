@@ -42,10 +42,13 @@ std::string host_name() {
 
 HealthSettings health_settings(const config::Config& config) {
     HealthSettings settings;
-    settings.damping.enabled = config.damping.enabled;
-    settings.damping.hold_down = config.damping.hold_down;
-    settings.damping.max_hold_down = config.damping.max_hold_down;
-    settings.damping.half_life = config.damping.half_life;
+    settings.damping.enabled = config.health.damping;
+    settings.damping.hold_down = config.health.hold_down;
+    settings.damping.max_hold_down = config.health.max_hold_down;
+    settings.damping.half_life = config.health.half_life;
+    settings.isolation.enabled = config.health.isolation;
+    settings.isolation.share = config.health.isolation_share;
+    settings.isolation.minimum = config.health.isolation_minimum;
     return settings;
 }
 

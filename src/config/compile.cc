@@ -456,7 +456,7 @@ class Compiler {
         made.api = document_.api;
         made.pdns = document_.pdns;
         made.probes = document_.probes;
-        made.damping = document_.health;
+        made.health = document_.health;
         made.geoip.databases = document_.geoip.databases;
         for (const GeoOverrideSource& each : document_.geoip.overrides) {
             GeoOverride compiled{{}, to_location(each.location)};

@@ -71,13 +71,16 @@ struct Probes {
     friend bool operator==(const Probes&, const Probes&) = default;
 };
 
-/// [health]: hold-down of endpoints that flap.
-struct Damping {
-    bool enabled = true;
+/// [health]: hold-down of endpoints that flap, and what silence of all at once means (src/health).
+struct Health {
+    bool damping = true;
     nanoseconds hold_down = seconds{10};  // after the first flap beyond the threshold; doubles with each more
     nanoseconds max_hold_down = seconds{600};
     nanoseconds half_life = seconds{300};  // of the penalty
-    friend bool operator==(const Damping&, const Damping&) = default;
+    bool isolation = true;                 // keep the last answers when our own network is suspected
+    double isolation_share = 1;
+    uint32_t isolation_minimum = 3;
+    friend bool operator==(const Health&, const Health&) = default;
 };
 
 struct Config {
@@ -86,7 +89,7 @@ struct Config {
     std::optional<Pdns> pdns;
     Geoip geoip;
     Probes probes;
-    Damping damping;
+    Health health;
     std::shared_ptr<const Model> model;
     std::vector<std::filesystem::path> files;  // all that were read, the main one first
 };

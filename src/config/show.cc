@@ -66,7 +66,7 @@ Document decompile(const Config& config) {
     document.api = config.api;
     document.pdns = config.pdns;
     document.probes = config.probes;
-    document.health = config.damping;
+    document.health = config.health;
     document.geoip.databases = config.geoip.databases;
     if (model.default_location) document.geoip.default_location = to_source(*model.default_location);
     for (const GeoOverride& each : config.geoip.overrides) {

@@ -176,24 +176,32 @@ const Section<Probes>& probes_table() {
     return table;
 }
 
-const Section<Damping>& health_table() {
-    using S = Damping;
+const Section<Health>& health_table() {
+    using S = Health;
     constexpr Duration up_to_a_day{milliseconds{0}, day};
     static const Section<S> table(
         "health",
-        {field("damping", &S::enabled, Flag{}, "Whether endpoints that flap are held down."),
+        {field("damping", &S::damping, Flag{}, "Whether endpoints that flap are held down."),
          field("hold_down", &S::hold_down, up_to_a_day,
                "First hold-down; it doubles with each further flap."),
          field("max_hold_down", &S::max_hold_down, up_to_a_day, "Longest hold-down."),
          field("half_life", &S::half_life, Duration{seconds{1}, day},
-               "Time in which the memory of flaps halves.")},
-        [](Context& context, const Node& node, S& damping) {
-            if (damping.hold_down <= damping.max_hold_down) return;
+               "Time in which the memory of flaps halves."),
+         field("isolation", &S::isolation, Flag{},
+               "Whether this node suspects its own network, and keeps the last answers, when the endpoints "
+               "that "
+               "worked all fall silent at once."),
+         field("isolation_share", &S::isolation_share, Number{0.5, 1},
+               "Share of the endpoints that must be silent for that."),
+         field("isolation_minimum", &S::isolation_minimum, Integer<uint32_t>{2, 1'000'000},
+               "How many of them at least.")},
+        [](Context& context, const Node& node, S& health) {
+            if (health.hold_down <= health.max_hold_down) return;
             const Entry* entry = node.find("max_hold_down");
             context.report.error((entry == nullptr ? node.find("hold_down") : entry)->value.where,
-                                 "hold_down " + format_duration(damping.hold_down) +
+                                 "hold_down " + format_duration(health.hold_down) +
                                      " must not exceed max_hold_down " +
-                                     format_duration(damping.max_hold_down));
+                                     format_duration(health.max_hold_down));
         });
     return table;
 }

@@ -129,7 +129,7 @@ struct Document {
     std::optional<Pdns> pdns;
     GeoipSource geoip;
     Probes probes;
-    Damping health;
+    Health health;
     std::vector<Named<ZoneSource>> zones;
     std::vector<Named<MonitorSource>> monitors;
     std::vector<Named<RegionSource>> regions;

@@ -36,20 +36,20 @@ Pace HealthEngine::record(EndpointId endpoint, size_t slot, const ProbeResult& r
     const Monitor& monitor = (*model_)[gateway.monitors.at(slot)];
     MonitorState& state = monitors_[endpoints_[endpoint.index()].first_slot + slot];
     const auto facts = [&state] {
-        return std::tuple(state.state(), state.in_doubt(), state.silent(), state.last_at().has_value());
+        return std::tuple(state.state(), state.provisional(), state.in_doubt(), state.silent(),
+                          state.last_at().has_value());
     };
     const auto before = facts();
     const Pace pace = state.apply(monitor, result, now);
     if (facts() == before) {
         update_rtt(endpoint);
     } else {
-        Note note;
         // Rare enough to make a sentence of it even if it is not told in the end.
-        if (state.state() != std::get<0>(before)) {
-            note = {monitor.name + ": " + state.last_change(),
-                    result.usable() ? ProbeLayer::none : result.layer};
-        }
-        refresh(endpoint, Cause::measurement, std::move(note), now);
+        const bool decided = std::pair(state.state(), state.provisional()) !=
+                             std::pair(std::get<0>(before), std::get<1>(before));
+        const std::string why = decided ? state.last_change() : describe(result);
+        refresh(endpoint, Cause::measurement,
+                {monitor.name + ": " + why, result.usable() ? ProbeLayer::none : result.layer}, now);
         settle(now);
     }
     return pace;

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "health/settled.h"
+
 namespace fairway {
 namespace {
 
@@ -37,7 +39,6 @@ std::string after(std::string_view state, uint32_t count, std::string_view one, 
 
 void MonitorState::become(HealthState state, std::string why, MonotonicTime now) {
     // Suspect is a doubt about up, not the end of it: "up since" goes on.
-    const auto settled = [](HealthState s) { return s == HealthState::suspect ? HealthState::up : s; };
     if (settled(state) != settled(state_)) since_ = now;
     state_ = state;
     last_change_ = std::move(why);
@@ -76,9 +77,7 @@ Pace MonitorState::apply(const Monitor& monitor, const ProbeResult& result, Mono
         if (first_decision) {
             become(HealthState::down, "down at the first result: " + describe(result), now);
             confirmed_ = enough;
-        } else if (state_ == HealthState::down) {
-            confirmed_ = confirmed_ || enough;
-        } else if (enough) {
+        } else if (enough && !(state_ == HealthState::down && confirmed_)) {
             become(HealthState::down,
                    after("down", failures_, "failure", "failures") + ": " + describe(result), now);
             confirmed_ = true;

@@ -57,6 +57,9 @@ damping = false
 hold_down = "5s"
 max_hold_down = "1m"
 half_life = "1m30s"
+isolation = false
+isolation_share = 0.8
+isolation_minimum = 5
 [zone."GSLB.example.com."]
 ns = { "ns1.gslb.example.com" = ["192.0.2.53", "2001:db8::53"], "ns.example.net" = [] }
 file = "gslb.zone"

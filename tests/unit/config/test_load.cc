@@ -16,7 +16,7 @@ TEST_CASE("the smallest useful configuration loads with every default in its pla
     CHECK_FALSE(config.pdns);
     CHECK(config.geoip == Geoip{});
     CHECK(config.probes == Probes{});
-    CHECK(config.damping == Damping{});
+    CHECK(config.health == Health{});
     const Model& model = *config.model;
     REQUIRE(model.monitors.size() == 1);
     Monitor monitor;
@@ -69,7 +69,7 @@ TEST_CASE("the configuration that is shown reads back as itself, and shows the s
     CHECK(again.pdns == config.pdns);
     CHECK(again.geoip == config.geoip);
     CHECK(again.probes == config.probes);
-    CHECK(again.damping == config.damping);
+    CHECK(again.health == config.health);
     CHECK(show(again) == text);
     CHECK(diff(config, again).empty());
     CHECK(text.find("s3cret") == std::string::npos);

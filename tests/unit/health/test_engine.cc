@@ -482,6 +482,18 @@ TEST_CASE("when all fall silent at once our own network is suspected, and the la
     CHECK(world.told().find("gateway sin up>down") != std::string::npos);
 }
 
+TEST_CASE("an endpoint that refuses while all others are silent is down at once, and proves our network") {
+    World world;
+    world.bring_up();
+    for (const char* name : {"a", "b", "c", "d", "e"}) world.feed(name, silence(), 3);
+    REQUIRE(world.engine.isolated());
+    world.feed("c", refused());
+    CHECK_FALSE(world.engine.isolated());
+    CHECK(world.serving() == "a b d");
+    CHECK(world.engine.report(world.find("c"), world.now).last_change == "ike: transport: connect refused");
+    CHECK(world.engine.report(world.find("a"), world.now).frozen);
+}
+
 TEST_CASE("a fall before the silence of all was seen is taken back when it is") {
     World world;
     world.bring_up();
@@ -557,6 +569,8 @@ TEST_CASE("a reload that changes what is asked waits for a full count before it 
     CHECK(world.serving() == "a b c d");
     world.feed("a", silence());
     CHECK(world.serving() == "b c d");
+    CHECK(world.engine.report(world.find("a"), world.now).last_change ==
+          "ike: down after 3 failures: transport: timeout");
     world.feed("b", pass());
     CHECK_FALSE((*world.snapshot())[world.find("b")].in_doubt);
 }
