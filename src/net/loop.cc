@@ -93,7 +93,10 @@ void Loop::run() {
     uv_run(&state_->loop, UV_RUN_DEFAULT);
 }
 void Loop::run_once() {
+    state_->single_turn = true;
+    state_->timers_fired = false;
     uv_run(&state_->loop, UV_RUN_ONCE);
+    state_->single_turn = false;
 }
 void Loop::run_ready() {
     uv_run(&state_->loop, UV_RUN_NOWAIT);

@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -53,18 +54,17 @@ struct RefusingPort {
     uint16_t port = port_of(fd.get());
 };
 
-/// A listener whose backlog is full: connections to it get no answer at all.
+/// A listener whose backlog is full: further connections to it get no answer at all.
 struct SilentListener {
     TcpListener listener{"0.0.0.0", 0};
-    UniqueFd first, second, third;
+    UniqueFd only{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
     uint16_t port = listener.port;
     SilentListener() {
-        for (UniqueFd* fd : {&first, &second, &third}) {
-            fd->reset(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-            sockaddr_storage storage{};
-            const socklen_t length = SocketAddress{IpAddress::v4({127, 0, 0, 1}), port}.to_sockaddr(storage);
-            ::connect(fd->get(), reinterpret_cast<const sockaddr*>(&storage), length);
-        }
+        sockaddr_storage storage{};
+        const socklen_t length = SocketAddress{IpAddress::v4({127, 0, 0, 1}), port}.to_sockaddr(storage);
+        REQUIRE(::connect(only.get(), reinterpret_cast<const sockaddr*>(&storage), length) == 0);
+        pollfd queued{.fd = listener.fd.get(), .events = POLLIN, .revents = 0};
+        REQUIRE(::poll(&queued, 1, 10'000) == 1);
     }
 };
 

@@ -144,7 +144,7 @@ TEST_CASE("explicit refusals are rechecked at once, within the rate of the gatew
     harness.run_until([&] { return harness.results.size() >= 15; });
     // Five at once, then one every 20 ms.
     CHECK(harness.loop.now() - begun >= milliseconds{200});
-    CHECK(harness.prober.stats().deferred >= 9);
+    CHECK(harness.prober.stats().deferred >= 5);
 }
 
 TEST_CASE("a new configuration keeps what did not change, cancels what is gone and starts what is new") {
@@ -249,23 +249,25 @@ TEST_CASE("a stuck target never delays the others") {
     const TcpListener listener("0.0.0.0");
     Harness harness({.rate = 0, .rate_per_gateway = 0});
     Monitor good = tcp("good", listener.port);
-    good.interval = milliseconds{50};
+    good.interval = milliseconds{20};
     Monitor stuck = tcp("stuck", silent.port);
-    stuck.interval = milliseconds{50};
-    stuck.timeout = milliseconds{45};
+    stuck.interval = milliseconds{20};
+    stuck.timeout = seconds{60};
     ModelBuilder builder;
     builder.add(good).add(stuck);
     for (int i = 1; i <= 20; ++i)
         builder.gateway("gw" + std::to_string(i), {"127.0.0." + std::to_string(i)},
-                        {i % 4 == 0 ? "stuck" : "good"});
+                        {i % 2 == 0 ? "stuck" : "good"});
     harness.prober.configure(builder.build());
-    harness.run_until([&] { return harness.results.size() >= 400; });
+    // While ten attempts do not end, the ten other targets are probed a hundred times each.
+    harness.run_until([&] { return harness.results.size() >= 1'000; });
+    CHECK(harness.prober.stats().in_flight >= 10);
     std::map<uint32_t, int> counts;
     for (const Reported& reported : harness.results) {
         ++counts[reported.endpoint.value];
-        if (reported.endpoint.value % 4 != 3) CHECK(describe(reported.result) == "ok");
+        CHECK(describe(reported.result) == "ok");
     }
-    for (const auto& [endpoint, count] : counts) CHECK(count >= 15);
+    CHECK(counts.size() == 10);
 }
 
 TEST_CASE("a monitor that cannot be compiled fails as internal, with the reason") {
