@@ -31,7 +31,10 @@ Database::Database(const std::filesystem::path& file, Mode mode) {
                                      flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
     connection_.reset(connection);
     note(code);
-    if (error_) return;
+    if (error_) {
+        error_->message += " (" + file.string() + ")";
+        return;
+    }
     // Somebody with the sqlite3 shell may hold a lock for a moment.
     sqlite3_busy_timeout(connection, 2000);
 }
