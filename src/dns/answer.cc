@@ -21,7 +21,7 @@ constexpr size_t least_udp = 512;      // RFC 1035 section 4.2.1, RFC 6891 secti
 constexpr uint32_t hinfo_ttl = 3600;
 constexpr std::array<uint8_t, 9> hinfo_data{7, 'R', 'F', 'C', '8', '4', '8', '2', 0};  // RFC 8482 section 4.2
 
-// Questions about the answering itself have an address instead of a steered name's policy.
+// Zone transfers are not offered: whoever asks for one is told so.
 bool is_transfer(RecordType type) {
     return type == RecordType::axfr || type == RecordType::ixfr;
 }
@@ -81,7 +81,7 @@ class Answerer::Impl {
     void nodata(const ServedZone& zone, uint32_t ttl_cap = UINT32_MAX);
     void nxdomain(const ServedZone& zone);
     void fail(Rcode rcode, ExtendedError error, std::string_view text);
-    bool add_set(Section section, ByteSpan owner, bool is_question, const StaticSet& set, uint32_t ttl_cap);
+    bool add_set(Section section, ByteSpan owner, const StaticSet& set, uint32_t ttl_cap = UINT32_MAX);
     void add_additional(const StaticSet& set);
     bool add_host(uint32_t node);
     bool add_alias(const Subject& subject, uint32_t ttl, ByteSpan target);
@@ -294,7 +294,7 @@ Answerer::Impl::Next Answerer::Impl::answer_node(const Node& node, Subject& subj
     const StaticSet* alias = table_->find_set(node, RecordType::cname);
     if (alias != nullptr) {
         const ByteSpan target = table_->data(table_->records(*alias).front());
-        if (!add_set(Section::answer, subject.owner, is_question(subject), *alias, UINT32_MAX)) {
+        if (!add_set(Section::answer, subject.owner, *alias)) {
             truncated_ = true;
             return Next::done;
         }
@@ -326,7 +326,7 @@ Answerer::Impl::Next Answerer::Impl::answer_node(const Node& node, Subject& subj
         nodata(zone);
         return Next::done;
     }
-    if (!add_set(Section::answer, subject.owner, is_question(subject), *set, UINT32_MAX))
+    if (!add_set(Section::answer, subject.owner, *set))
         truncated_ = true;
     else
         add_additional(*set);
@@ -365,7 +365,7 @@ void Answerer::Impl::answer_steered(const Node& node, const Subject& subject) {
             const StaticSet* set = table_->find_set(node, query_.type);
             if (set == nullptr)
                 nodata(zone);
-            else if (!add_set(Section::answer, subject.owner, is_question(subject), *set, UINT32_MAX))
+            else if (!add_set(Section::answer, subject.owner, *set))
                 truncated_ = true;
             else
                 add_additional(*set);
@@ -472,7 +472,7 @@ void Answerer::Impl::answer_ds_of_child(const Node& apex, const Subject& subject
     flags_ |= flag::aa;
     for (const StaticSet& set : table_->parent_sets(apex)) {
         if (set.type != RecordType::ds) continue;
-        truncated_ = !add_set(Section::answer, subject.owner, is_question(subject), set, UINT32_MAX);
+        truncated_ = !add_set(Section::answer, subject.owner, set);
         return;
     }
     nodata(serving_->authority->zones()[apex.parent_zone]);
@@ -480,7 +480,7 @@ void Answerer::Impl::answer_ds_of_child(const Node& apex, const Subject& subject
 
 void Answerer::Impl::refer(const Node& cut) {
     const StaticSet* ns = table_->find_set(cut, RecordType::ns);
-    if (!add_set(Section::authority, table_->name(cut), false, *ns, UINT32_MAX)) {
+    if (!add_set(Section::authority, table_->name(cut), *ns)) {
         truncated_ = true;
         return;
     }
@@ -503,7 +503,7 @@ void Answerer::Impl::refer(const Node& cut) {
 void Answerer::Impl::nodata(const ServedZone& zone, uint32_t ttl_cap) {
     // RFC 2308 section 3: the TTL of this SOA is that of the negative answer.
     const StaticSet& soa = table_->set(zone.soa_set);
-    if (!add_set(Section::authority, zone.apex.wire(), false, soa, std::min(zone.negative_ttl, ttl_cap)))
+    if (!add_set(Section::authority, zone.apex.wire(), soa, std::min(zone.negative_ttl, ttl_cap)))
         truncated_ = true;
 }
 
@@ -516,10 +516,11 @@ bool Answerer::Impl::add_alias(const Subject& subject, uint32_t ttl, ByteSpan ta
     return writer_.record(Section::answer, subject.owner, RecordType::cname, ttl, target);
 }
 
-bool Answerer::Impl::add_set(Section section, ByteSpan owner, bool is_question, const StaticSet& set,
-                             uint32_t ttl_cap) {
+bool Answerer::Impl::add_set(Section section, ByteSpan owner, const StaticSet& set, uint32_t ttl_cap) {
     const uint32_t ttl = std::min(set.ttl, ttl_cap);
-    const bool plain = is_question && (set.type == RecordType::a || set.type == RecordType::aaaa);
+    // The commonest records under the question's own name need no search for something to compress with.
+    const bool plain = owner.data() == query_.name.wire().data() &&
+                       (set.type == RecordType::a || set.type == RecordType::aaaa);
     const ResponseWriter::Mark before = writer_.mark();
     for (const StaticRecord& record : table_->records(set)) {
         const ByteSpan data = table_->data(record);
@@ -547,7 +548,7 @@ bool Answerer::Impl::add_host(uint32_t node) {
     const ResponseWriter::Mark before = writer_.mark();
     for (const StaticSet& set : table_->sets(host)) {
         if (set.type != RecordType::a && set.type != RecordType::aaaa) continue;
-        if (add_set(Section::additional, table_->name(host), false, set, UINT32_MAX)) continue;
+        if (add_set(Section::additional, table_->name(host), set)) continue;
         writer_.rewind(before);
         return false;
     }

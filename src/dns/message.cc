@@ -18,8 +18,9 @@ struct OptFields {
     ByteSpan rdata;
 };
 
-// Walks one section's records. False when they are malformed, or an OPT is where none may be.
-bool read_records(Reader& reader, uint16_t count, bool additional, Query& query, OptFields& opt) noexcept {
+// Walks one section's records. False when they are malformed, or an OPT is where none may be: a section
+// without `opt` has none.
+bool read_records(Reader& reader, uint16_t count, OptFields* opt) noexcept {
     for (uint16_t i = 0; i < count; ++i) {
         const size_t owner = reader.position();
         skip_name(reader);
@@ -29,10 +30,9 @@ bool read_records(Reader& reader, uint16_t count, bool additional, Query& query,
         const uint32_t ttl = reader.u32();
         const ByteSpan rdata = reader.take(reader.u16());
         if (!reader.ok()) return false;
-        if (type == RecordType::tsig) query.has_tsig = true;
         if (type != RecordType::opt) continue;
-        if (!additional || !at_root || opt.seen) return false;
-        opt = {true, klass, ttl, rdata};
+        if (opt == nullptr || !at_root || opt->seen) return false;
+        *opt = {true, klass, ttl, rdata};
     }
     return true;
 }
@@ -62,7 +62,6 @@ size_t wire_name_size(ByteSpan bytes) noexcept {
 
 QueryFault parse_query(ByteSpan message, Query& query) noexcept {
     query.has_question = false;
-    query.has_tsig = false;
     query.question = {};
     query.edns.present = false;
     query.edns.has_cookie = false;
@@ -92,9 +91,9 @@ QueryFault parse_query(ByteSpan message, Query& query) noexcept {
         query.has_question = true;
     }
     OptFields opt;
-    const bool records_good = read_records(reader, answers, false, query, opt) &&
-                              read_records(reader, authorities, false, query, opt) &&
-                              read_records(reader, additionals, true, query, opt) && reader.at_end();
+    const bool records_good = read_records(reader, answers, nullptr) &&
+                              read_records(reader, authorities, nullptr) &&
+                              read_records(reader, additionals, &opt) && reader.at_end();
     EdnsFault edns_fault = EdnsFault::none;
     if (opt.seen) edns_fault = parse_edns(opt.udp_size, opt.ttl, opt.rdata, query.edns);
     if (!records_good) return QueryFault::formerr;

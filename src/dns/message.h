@@ -29,7 +29,6 @@ struct Query {
     Opcode opcode = Opcode::query;
     bool recursion_desired = false;
     bool has_question = false;
-    bool has_tsig = false;
     Name name;  // with the client's case
     RecordType type{};
     RecordClass klass{};

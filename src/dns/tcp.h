@@ -49,7 +49,6 @@ class TcpConnections {
     void drop_closed();
     /// When expire() has work; nothing while there are no connections.
     [[nodiscard]] std::optional<MonotonicTime> deadline() const;
-    [[nodiscard]] size_t size() const noexcept { return connections_.size(); }
 
   private:
     struct Connection;
