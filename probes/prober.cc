@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "probes/prober.h"
+#include "probes/monitor_files.h"
 
 #include <algorithm>
 #include <cassert>
@@ -78,6 +79,7 @@ class Prober::Impl final : private AttemptSink {
         Result<CompiledProbe> compiled;
         std::vector<uint16_t> ports;  // of a datagram probe
         bool wanted = true;
+        std::vector<FileStamp> files{};  // as they were when it was compiled
     };
     /// Where checks go: an address, or a name that is kept resolved.
     struct Host {
@@ -177,6 +179,8 @@ class Prober::Impl final : private AttemptSink {
 uint32_t Prober::Impl::spec_for(const Monitor& monitor, net::TlsContexts& tls) {
     for (uint32_t i = 0; i < specs_.size(); ++i) {
         if (!specs_[i] || !same_check(specs_[i]->monitor, monitor)) continue;
+        // The same settings but another certificate in the file: its checks start anew with that.
+        if (!specs_[i]->wanted && specs_[i]->files != stamp_files(monitor)) continue;
         specs_[i]->wanted = true;
         return i;
     }
@@ -187,6 +191,7 @@ uint32_t Prober::Impl::spec_for(const Monitor& monitor, net::TlsContexts& tls) {
     const uint32_t index = free_specs_.back();
     free_specs_.pop_back();
     Spec& spec = specs_[index].emplace(Spec{monitor, compile_probe(monitor, {tls, ike_budget_}), {}, true});
+    spec.files = stamp_files(monitor);
     if (spec.compiled)
         if (const auto* probe = std::get_if<std::unique_ptr<DatagramProbe>>(&*spec.compiled))
             spec.ports = (*probe)->ports();

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "generation.h"
 
+#include <algorithm>
 #include <chrono>
+
+#include "net/tls.h"
+#include "probes/registry.h"
 
 namespace fairway {
 namespace {
@@ -10,12 +14,12 @@ using Severity = config::Diagnostic::Severity;
 
 /// Opens what can be opened. Never null unless not even an empty locator can be made.
 std::shared_ptr<const geoip::Locator> open_locator(const config::Config& config, const std::string& file,
-                                                   GeoTrouble trouble, const geoip::Locator* previous,
+                                                   FileTrouble trouble, const geoip::Locator* previous,
                                                    std::vector<config::Diagnostic>& diagnostics) {
     geoip::Sources sources = geo_sources(config);
     auto whole = geoip::Locator::open(sources, previous);
     if (whole) return *whole;
-    if (trouble == GeoTrouble::is_error) {
+    if (trouble == FileTrouble::is_error) {
         diagnostics.push_back({Severity::error, file, 0, 0, whole.error().message});
         return nullptr;
     }
@@ -39,6 +43,20 @@ std::shared_ptr<const geoip::Locator> open_locator(const config::Config& config,
     return empty ? *empty : nullptr;
 }
 
+/// What a monitor needs from the disk (authorities, client certificates) is looked at before it is relied on:
+/// one without them would report `internal` for ever and decide nothing.
+void check_monitors(const Model& model, const std::string& file, FileTrouble trouble,
+                    std::vector<config::Diagnostic>& diagnostics) {
+    net::TlsContexts contexts;
+    const ProbeSupplies supplies(contexts);
+    for (const Monitor& monitor : model.monitors) {
+        const auto compiled = compile_probe(monitor, supplies);
+        if (compiled) continue;
+        diagnostics.push_back({trouble == FileTrouble::is_error ? Severity::error : Severity::warning, file,
+                               0, 0, "monitor \"" + monitor.name + "\": " + compiled.error().message});
+    }
+}
+
 }  // namespace
 
 geoip::Sources geo_sources(const config::Config& config) {
@@ -50,7 +68,7 @@ geoip::Sources geo_sources(const config::Config& config) {
     return sources;
 }
 
-BuiltGeneration build_generation(const std::filesystem::path& config_file, GeoTrouble geo_trouble,
+BuiltGeneration build_generation(const std::filesystem::path& config_file, FileTrouble file_trouble,
                                  const geoip::Locator* previous) {
     BuiltGeneration built;
     config::LoadResult loaded = config::load(config_file);
@@ -68,8 +86,12 @@ BuiltGeneration build_generation(const std::filesystem::path& config_file, GeoTr
                                      d.file.empty() ? config_file.string() : d.file, d.line, 0, d.message});
     }
     auto locator =
-        open_locator(*loaded.config, config_file.string(), geo_trouble, previous, built.diagnostics);
-    if (!authority.authority || !locator) return built;
+        open_locator(*loaded.config, config_file.string(), file_trouble, previous, built.diagnostics);
+    check_monitors(*loaded.config->model, config_file.string(), file_trouble, built.diagnostics);
+    const bool refused =
+        std::any_of(built.diagnostics.begin(), built.diagnostics.end(),
+                    [](const config::Diagnostic& d) { return d.severity == Severity::error; });
+    if (refused || !authority.authority || !locator) return built;
 
     auto steering = Steering::compile(loaded.config->model, locator);
     built.generation.emplace(Generation{std::move(*loaded.config), std::move(locator), std::move(steering),

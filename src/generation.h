@@ -28,8 +28,9 @@ struct BuiltGeneration {
     std::vector<config::Diagnostic> diagnostics;
 };
 
-/// What to do about a geo database that cannot be used.
-enum class GeoTrouble : uint8_t {
+/// What to do about a file that the configuration names and that cannot be used: a geo database, an
+/// authority.
+enum class FileTrouble : uint8_t {
     is_error,   // reload and --check: nothing changes, say why
     is_warning  // start: answering without it beats not answering
 };
@@ -37,7 +38,7 @@ enum class GeoTrouble : uint8_t {
 /// Reads the configuration with its zone files and geo databases. `previous` shares databases that did not
 /// change; may be null. Blocks for as long as that takes: seconds for a large database.
 [[nodiscard]] BuiltGeneration build_generation(const std::filesystem::path& config_file,
-                                               GeoTrouble geo_trouble, const geoip::Locator* previous);
+                                               FileTrouble file_trouble, const geoip::Locator* previous);
 
 /// What the locator is to know under `config`.
 [[nodiscard]] geoip::Sources geo_sources(const config::Config& config);

@@ -11,6 +11,7 @@
 #include "config/config.h"
 #include "generation.h"
 #include "net/loop.h"
+#include "net/open_files.h"
 #include "server.h"
 
 namespace {
@@ -19,7 +20,7 @@ enum ExitStatus { ended = 0, cannot_start = 1, wrong_usage = 2 };
 
 int check(const std::filesystem::path& file) {
     const fairway::BuiltGeneration built =
-        fairway::build_generation(file, fairway::GeoTrouble::is_error, nullptr);
+        fairway::build_generation(file, fairway::FileTrouble::is_error, nullptr);
     for (const auto& diagnostic : built.diagnostics)
         std::fprintf(stderr, "%s\n", diagnostic.to_string().c_str());
     if (!built.generation) return wrong_usage;
@@ -29,7 +30,7 @@ int check(const std::filesystem::path& file) {
 
 int serve(const std::filesystem::path& file) {
     using namespace fairway;
-    BuiltGeneration built = build_generation(file, GeoTrouble::is_warning, nullptr);
+    BuiltGeneration built = build_generation(file, FileTrouble::is_warning, nullptr);
     for (const auto& diagnostic : built.diagnostics) {
         if (diagnostic.severity == config::Diagnostic::Severity::error)
             log::error(diagnostic.to_string());
@@ -42,6 +43,7 @@ int serve(const std::filesystem::path& file) {
     }
     log::Level level{};
     if (log::parse_level(built.generation->config.server.log_level, level)) log::set_level(level);
+    net::raise_open_file_limit();
     net::Loop loop;
     Server(loop, std::move(*built.generation), file).run();
     return ended;

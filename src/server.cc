@@ -416,7 +416,7 @@ void Server::build_then(std::function<void(BuiltGeneration&)> use) {
     background_.enqueue([this, use = std::move(use)]() -> Background::Work {
         return [use, file = config_file_, previous = generation_.locator]() -> std::function<void()> {
             auto built = std::make_shared<BuiltGeneration>(
-                build_generation(file, GeoTrouble::is_error, previous.get()));
+                build_generation(file, FileTrouble::is_error, previous.get()));
             return [use, built] { use(*built); };
         };
     });

@@ -136,7 +136,11 @@ Json describe_gateway_fully(const Control& control, const Gateway& gateway) {
     const GatewayReport report = control.health().report(gateway.id);
     const std::shared_ptr<const Model> model = control.model();
     Json json = describe_gateway(control, gateway);
-    json["health"] = gateway.health_text;
+    std::string health = gateway.health_text;
+    for (const MonitorId monitor : gateway.monitors) {
+        if (gateway.health_text.empty()) health += (health.empty() ? "" : " and ") + (*model)[monitor].name;
+    }
+    json["health"] = health;
     json["min_up"] = gateway.min_up;
     json["weight"] = gateway.weight;
     json["labels"] = Json::object();

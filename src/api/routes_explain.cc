@@ -28,7 +28,7 @@ Json describe_trace(const Control& control, const HealthSnapshot& health, const 
         for (const TraceStep::Removed& item : step.removed) {
             // The snapshot holds no reasons; the engine does, as long as it is about the same model.
             std::string because;
-            if (&control.health().model() == &model)
+            if (&control.health().model() == &model && health[item.endpoint].effective != HealthState::up)
                 because = control.health().report(item.endpoint, control.monotonic_now()).last_change;
             removed.push_back(
                 {{"endpoint", endpoint_path(model, item.endpoint)}, {"why", item.why}, {"because", because}});

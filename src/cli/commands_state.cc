@@ -35,9 +35,11 @@ void add_gateways(const Session& session, const Json& gateways, const std::strin
     for (const Json& item : gateways) {
         std::string place = text(item, "region");
         if (const std::string zone = text(item, "zone"); !zone.empty()) place += "/" + zone;
+        // Why it is well is no news; why it is not is what the reader is here for.
+        const bool well = text(item, "state") == "up" && text(item, "admin") == "automatic";
         table.row({text(item, "gateway"), state_cell(session, item),
                    of_total(item, "endpoints_serving", "endpoints_total", "serve"), since_cell(item, now),
-                   place, text(item, "reason")});
+                   place, well ? "" : text(item, "reason")});
     }
 }
 

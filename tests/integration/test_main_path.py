@@ -7,6 +7,7 @@ import random
 import re
 import signal
 import socket
+import subprocess
 import time
 
 import dns.flags
@@ -192,6 +193,22 @@ def test_a_reload_is_atomic_and_a_bad_one_changes_nothing(demo):
     demo.write_config(demo.config)
     daemon.signal(signal.SIGHUP)
     eventually("fra1 is back", lambda: demo.nearest(GERMANY) == before)
+
+
+def test_a_replaced_authority_counts_after_a_reload(demo):
+    authority = demo.folder / "ca.pem"
+    good = authority.read_bytes()
+    other = demo.folder / "other.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days",
+                    "1", "-subj", "/CN=another", "-keyout", demo.folder / "other.key", "-out", other],
+                   check=True, capture_output=True)
+    authority.write_bytes(other.read_bytes())
+    demo.fairway("reload")
+    eventually("the portal is not trusted", lambda: "authority" in demo.fairway("gateway", "show", "fra1"))
+    authority.write_bytes(good)
+    demo.fairway("reload")
+    eventually("the portal is trusted again",
+               lambda: demo.fairway_json("gateway", "show", "fra1")["state"] == "up", 30)
 
 
 def test_a_damaged_geo_database_is_refused_and_a_good_one_is_taken(demo):

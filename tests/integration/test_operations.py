@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """What operators rely on beyond the main path: geo databases replaced while running, host names of endpoints that move,
 failovers that wait for a person, and a state folder that cannot be written."""
+import json
 import os
 import socket
 import subprocess
 import threading
+import tomllib
 
+import jsonschema
 import pytest
-from harness import BIN, BUILD, Scenario, eventually, loopback
+from harness import BIN, BUILD, ROOT, Scenario, eventually, loopback
 
 NAME = "www.ops.test"
 
@@ -150,6 +153,40 @@ def test_a_state_folder_that_is_a_file_does_not_stop_the_answers(scenario):
     assert refused.returncode == 1 and "cannot be kept" in refused.stderr and str(scenario.folder) in refused.stderr, refused
     for listener in listeners:
         listener.close()
+
+
+def test_a_monitor_whose_authority_cannot_be_read_is_refused_before_it_runs(scenario):
+    first, second = loopback(), loopback()
+    good = two_gateways(first, second)
+    bad = good.replace('type = "tcp"\n', 'type = "tls"\ntls = { ca_file = "gone.pem" }\n')
+    scenario.write_config(bad)
+    checked = subprocess.run([BIN / "fairwayd", "--check", scenario.folder / "fairway.toml"], capture_output=True,
+                             text=True, timeout=30)
+    assert checked.returncode == 2 and 'monitor "tcp"' in checked.stderr and "gone.pem" in checked.stderr, checked
+    listeners = [Listener(first, 7000), Listener(second, 7000)]
+    scenario.start_fairwayd(good)
+    scenario.write_config(bad)
+    assert scenario.fairway_raw("reload").returncode == 2
+    assert scenario.addresses(NAME)
+    for listener in listeners:
+        listener.close()
+
+
+def test_the_schema_accepts_the_examples_and_refuses_what_the_loader_refuses():
+    text = subprocess.run([BIN / "fairway", "config", "schema"], capture_output=True, text=True, check=True,
+                          timeout=30).stdout
+    schema = json.loads(text)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    validator = jsonschema.Draft202012Validator(schema)
+    examples = [ROOT / "conf" / "fairway.toml", ROOT / "conf" / "demo.toml", *(ROOT / "conf" / "examples").glob("*.toml")]
+    for example in examples:
+        document = tomllib.loads(example.read_text())
+        assert list(validator.iter_errors(document)) == [], example
+        document["sevrer"] = {}
+        assert list(validator.iter_errors(document)), example
+    document = tomllib.loads((ROOT / "conf" / "demo.toml").read_text())
+    document["monitor"]["ike"]["fall"] = 0
+    assert list(validator.iter_errors(document))
 
 
 def test_mistakes_on_the_command_line_are_told_and_exit_with_2(scenario):
