@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "base/text.h"
+
 namespace fairway {
 
 namespace {
@@ -43,26 +45,7 @@ std::string_view to_string(Unreachable kind) noexcept {
 }
 
 std::string printable(std::string_view text, size_t limit) {
-    static constexpr std::string_view hex = "0123456789abcdef";
-    std::string out;
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        std::string piece;
-        if (c == '\n') {
-            piece = "\\n";
-        } else if (c == '\r') {
-            piece = "\\r";
-        } else if (c == '\\') {
-            piece = "\\\\";
-        } else if (byte < 0x20 || byte >= 0x7f) {
-            piece = {'\\', 'x', hex[byte >> 4], hex[byte & 15]};
-        } else {
-            piece = c;
-        }
-        if (out.size() + piece.size() > limit) return out + "...";
-        out += piece;
-    }
-    return out;
+    return escape_text(text, limit);
 }
 
 }  // namespace fairway

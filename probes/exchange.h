@@ -130,8 +130,7 @@ class DatagramExchange {
 [[nodiscard]] ProbeResult degraded(ProbeLayer layer, std::string reason, std::string detail = {});
 [[nodiscard]] ProbeResult failed(ProbeLayer layer, std::string reason, std::string detail = {});
 
-/// Text from the network for a reason or a detail: at most `limit` characters, everything but printable ASCII
-/// escaped, "..." when something was cut.
+/// Text from the network for a reason or a detail: escape_text() with a limit that suits most.
 [[nodiscard]] std::string printable(std::string_view text, size_t limit = 64);
 
 }  // namespace fairway
