@@ -163,7 +163,7 @@ class HealthEngine {
     /// What changed since the last call, in order. To be called regularly: they add up.
     [[nodiscard]] std::vector<Transition> take_transitions();
     /// The same object as before unless something in it changed since. Costs one copy of the compact vectors
-    /// (32 octets an endpoint); call it once per batch of results. configure() must have been called.
+    /// (40 octets an endpoint); call it once per batch of results. configure() must have been called.
     [[nodiscard]] std::shared_ptr<const HealthSnapshot> snapshot();
 
     [[nodiscard]] const Model& model() const { return *model_; }

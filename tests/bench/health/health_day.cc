@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <exception>
 
 #include "sim/fleet.h"
@@ -33,11 +34,13 @@ int main(int argc, char** argv) {
         }
         const FleetSimulator::Counts& counts = simulator.counts();
         const double took = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+        const double cpu = static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
         std::printf(
-            "24 h of %zu endpoints in %.1f s: %llu results (%.0f ns each, referee included), %llu faults, "
+            "24 h of %zu endpoints in %.1f s (%.1f s of CPU): %llu results (%.0f ns of CPU each, referee "
+            "included), %llu faults, "
             "%llu transitions, longest detection %.2f s\n",
-            simulator.model().endpoints.size(), took, static_cast<unsigned long long>(counts.results),
-            took * 1e9 / static_cast<double>(counts.results), static_cast<unsigned long long>(counts.faults),
+            simulator.model().endpoints.size(), took, cpu, static_cast<unsigned long long>(counts.results),
+            cpu * 1e9 / static_cast<double>(counts.results), static_cast<unsigned long long>(counts.faults),
             static_cast<unsigned long long>(counts.transitions),
             std::chrono::duration<double>(counts.longest_detection).count());
     } catch (const std::exception& violated) {

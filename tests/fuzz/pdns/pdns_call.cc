@@ -29,14 +29,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     require(whole.look(text) == halves.look(text));
     require(whole.end() == halves.end());
 
-    const bool is_json = nlohmann::json::accept(text);
+    // What is JSON to a full parser is JSON to ours, but for nesting beyond our limit and for a NUL, which
+    // the other one takes for the end.
     pdns::JsonReader reader(text);
     reader.skip_value();
     reader.expect_end();
-    // Ours takes no more than JSON; it knows no UTF-8, so it may take less care there.
-    if (is_json && text.find(std::string(32, '[')) == std::string_view::npos &&
-        text.find(std::string(32, '{')) == std::string_view::npos && size < 64)
-        require(reader.ok());
+    const bool comparable = size < pdns::JsonFramer::max_depth && text.find('\0') == std::string_view::npos;
+    if (comparable && nlohmann::json::accept(text)) require(reader.ok());
 
     if (!pdns::parse_call(text, call)) return 0;
     std::string reply;
