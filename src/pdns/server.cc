@@ -89,11 +89,6 @@ class Server::Impl {
     void receive(Connections::iterator self, std::string_view bytes) {
         Connection& connection = *self;
         if (connection.ending) return;
-        if (connection.stream->queued() > unread_limit) {
-            ++counters_.stalled;
-            log::warning("pdns: a peer asks without reading its replies; its connection is closed");
-            return remove(self);
-        }
         connection.buffer += bytes;
         const bool goes_on =
             connection.speech == Speech::http ? receive_http(connection) : receive_json(connection);
@@ -115,6 +110,7 @@ class Server::Impl {
                 if (connection.framer.idle()) used = connection.buffer.size();  // white space
                 break;
             }
+            if (asks_without_reading(connection)) return false;
             reply_.clear();
             if (state == JsonFramer::State::junk || connection.framer.end() > max_request)
                 return junk(connection, "not the remote backend protocol");
@@ -130,6 +126,13 @@ class Server::Impl {
         if (used == connection.buffer.size()) connection.framer.reset();
         connection.buffer.erase(0, used);
         if (connection.buffer.size() > max_request) return junk(connection, "a request that is too long");
+        return true;
+    }
+
+    bool asks_without_reading(const Connection& connection) {
+        if (connection.stream->queued() <= unread_limit) return false;
+        ++counters_.stalled;
+        log::warning("pdns: a peer asks without reading its replies; its connection is closed");
         return true;
     }
 
@@ -150,6 +153,7 @@ class Server::Impl {
             const HttpRequestParser::Parsed parsed =
                 connection.http.parse(std::string_view(connection.buffer).substr(used));
             if (parsed.state == HttpRequestParser::State::incomplete) break;
+            if (asks_without_reading(connection)) return false;
             response_.clear();
             if (parsed.state == HttpRequestParser::State::refused) {
                 ++counters_.junk;
@@ -214,11 +218,13 @@ class Server::Impl {
             // A reader that is slow but reads gets on.
             if (self->unread < before) self->waiting_since = now;
             if (self->waiting_since && now - *self->waiting_since >= options_.patience) {
-                ++counters_.stalled;
-                log::warning(self->unread != 0
-                                 ? "pdns: a peer does not read its reply; its connection is closed"
-                                 : "pdns: a peer stops in the middle of a request; its connection "
-                                   "is closed");
+                if (!self->ending) {  // else it has been counted
+                    ++counters_.stalled;
+                    log::warning(self->unread != 0
+                                     ? "pdns: a peer does not read its reply; its connection is closed"
+                                     : "pdns: a peer stops in the middle of a request; its connection "
+                                       "is closed");
+                }
                 remove(self);
             }
             self = next;
