@@ -25,7 +25,6 @@ namespace {
 constexpr nanoseconds housekeeping_period = seconds{1};
 constexpr uint64_t geo_check_ticks = 5;  // changed databases are looked for this often
 constexpr uint64_t geo_retry_ticks = 60;
-constexpr uint64_t remember_ticks = 30;           // and last known health is stored
 constexpr uint64_t cookie_rotation_ticks = 3600;  // server cookies are good for an hour
 
 dns::CookieSecret random_secret() {
@@ -312,13 +311,6 @@ void Server::housekeeping() {
     }
     serving_.collect();
 
-    if (ticks_ % remember_ticks == 0 && ready_) {
-        std::vector<RememberedHealth> health;
-        for (const Endpoint& endpoint : model()->endpoints)
-            health.push_back({endpoint_path(*model(), endpoint.id),
-                              engine_.report(endpoint.id, monotonic).status.measured, now()});
-        store_.remember(std::move(health));
-    }
     if (ticks_ % cookie_rotation_ticks == 0) {
         dns::CookieSecrets secrets = *settings_->cookies;
         secrets.rotate(random_secret());
