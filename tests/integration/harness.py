@@ -176,7 +176,8 @@ unix = "{self.control}"
 
     def fairway_raw(self, *arguments) -> subprocess.CompletedProcess:
         return subprocess.run([str(BIN / "fairway"), *map(str, arguments)], capture_output=True, text=True, timeout=30,
-                              env={**os.environ, "FAIRWAY_SERVER": str(self.control), "NO_COLOR": "1"})
+                              env={**os.environ, "FAIRWAY_SERVER": str(self.control), "NO_COLOR": "1",
+                                   "LC_ALL": "C.UTF-8"})
 
     def fairway_json(self, *arguments, check: int = 0):
         return json.loads(self.fairway(*arguments, "--json", check=check))
