@@ -247,9 +247,7 @@ void Server::touch() {
 
 void Server::flush() {
     for (const Transition& transition : engine_.take_transitions()) {
-        Event event = event_of(transition, now());
-        write_log(event);
-        store_.append(std::move(event));
+        tell(event_of(transition, now()));
     }
     auto health = engine_.snapshot();
     if (health != serving_.load()->health) publish(std::move(health));
@@ -265,6 +263,11 @@ void Server::publish(std::shared_ptr<const HealthSnapshot> health) {
         dns::Serving{generation_.authority, generation_.steering, std::move(health), settings_}));
 }
 
+void Server::tell(Event event) {
+    write_log(event);
+    store_.append(std::move(event));
+}
+
 void Server::tell(EventKind kind, Severity severity, std::string subject, std::string message,
                   std::string actor) {
     Event event;
@@ -274,8 +277,7 @@ void Server::tell(EventKind kind, Severity severity, std::string subject, std::s
     event.subject = std::move(subject);
     event.message = std::move(message);
     event.actor = std::move(actor);
-    write_log(event);
-    store_.append(std::move(event));
+    tell(std::move(event));
 }
 
 void Server::first_round_done() {
@@ -305,9 +307,7 @@ void Server::housekeeping() {
 
     // By the wall clock, which may jump: so it is looked at, not waited for.
     for (const Override& expired : store_.expire(now())) {
-        Event event = event_of(expired, "expired", {}, now());
-        write_log(event);
-        store_.append(std::move(event));
+        tell(event_of(expired, "expired", {}, now()));
     }
     serving_.collect();
 
@@ -331,9 +331,7 @@ void Server::set_overrides(std::vector<Override> overrides,
                          [this, done = std::move(done)](StoreResult<std::vector<Override>> set) {
                              if (set) {
                                  for (const Override& override_ : *set) {
-                                     Event event = event_of(override_, "set", override_.actor, now());
-                                     write_log(event);
-                                     store_.append(std::move(event));
+                                     tell(event_of(override_, "set", override_.actor, now()));
                                  }
                              }
                              done(std::move(set));
@@ -345,9 +343,7 @@ void Server::extend_override(int64_t id, std::optional<int64_t> revision, std::o
     store_.extend_override(id, revision, until, actor, now(),
                            [this, actor, done = std::move(done)](StoreResult<Override> extended) {
                                if (extended) {
-                                   Event event = event_of(*extended, "extended", actor, now());
-                                   write_log(event);
-                                   store_.append(std::move(event));
+                                   tell(event_of(*extended, "extended", actor, now()));
                                }
                                done(std::move(extended));
                            });
@@ -358,9 +354,7 @@ void Server::clear_override(int64_t id, std::optional<int64_t> revision, std::st
     store_.clear_override(id, revision, actor, now(),
                           [this, actor, done = std::move(done)](StoreResult<Override> cleared) {
                               if (cleared) {
-                                  Event event = event_of(*cleared, "cleared", actor, now());
-                                  write_log(event);
-                                  store_.append(std::move(event));
+                                  tell(event_of(*cleared, "cleared", actor, now()));
                               }
                               done(std::move(cleared));
                           });

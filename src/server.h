@@ -89,6 +89,8 @@ class Server final : public Control {
     [[nodiscard]] ReloadOutcome outcome_of(BuiltGeneration& built) const;
     void adopt(Generation next);
     [[nodiscard]] std::vector<std::string> restart_only_changes(const config::Config& next) const;
+    /// To the log, to the store and to whoever follows.
+    void tell(Event event);
     void tell(EventKind kind, Severity severity, std::string subject, std::string message,
               std::string actor = {});
 
