@@ -73,7 +73,7 @@ TcpConnections::Accepted TcpConnections::accept(int listener, MonotonicTime now)
             case EAGAIN:
                 return Accepted::all;
             case EMFILE:
-            case ENFILE:
+            case ENFILE: {
                 // Room is made as for the connection limit. With nothing of ours to close, the newcomer is
                 // turned away, or the listener would stay readable and spin.
                 if (close_oldest()) {
@@ -81,10 +81,14 @@ TcpConnections::Accepted TcpConnections::accept(int listener, MonotonicTime now)
                     continue;
                 }
                 spare_.reset();
-                UniqueFd(accept4(listener, nullptr, nullptr, SOCK_CLOEXEC)).reset();
+                const bool turned_away =
+                    UniqueFd(accept4(listener, nullptr, nullptr, SOCK_CLOEXEC)).get() >= 0;
                 spare_ = open_spare();
                 if (!spare_) return Accepted::pause;
+                // The lack of a descriptor is found before the lack of a newcomer.
+                if (!turned_away) return Accepted::all;
                 continue;
+            }
             case ENOBUFS:
             case ENOMEM:
                 return Accepted::pause;
