@@ -50,7 +50,10 @@ ByteSpan address_bytes(const std::optional<IpAddress>& address, RecordType type)
 
 class Answerer::Impl {
   public:
-    Impl() { selection_.endpoints.reserve(Selection::max_endpoints); }
+    Impl() {
+        selection_.endpoints.reserve(Selection::max_endpoints);
+        records_.reserve(Selection::max_endpoints);
+    }
 
     size_t answer(const Serving& serving, const Request& request, std::span<uint8_t> out);
     [[nodiscard]] const Outcome& outcome() const noexcept { return outcome_; }
@@ -67,6 +70,16 @@ class Answerer::Impl {
     };
     enum class Next : uint8_t { done, follow };
 
+    // What every record of an RRset shares.
+    struct Rrset {
+        ByteSpan owner;
+        RecordType type{};
+        uint32_t ttl = 0;      // as answered now, seconds
+        uint32_t max_ttl = 0;  // the most that it is ever answered with
+        // The zone whose authoritative data this is; null for glue and for a delegation's NS.
+        const ServedZone* zone = nullptr;
+    };
+
     void prepare_edns(const Request& request);
     size_t limit(const Request& request, std::span<uint8_t> out) const;
     void resolve();
@@ -81,11 +94,20 @@ class Answerer::Impl {
     void nodata(const ServedZone& zone, uint32_t ttl_cap = UINT32_MAX);
     void nxdomain(const ServedZone& zone);
     void fail(Rcode rcode, ExtendedError error, std::string_view text);
-    bool add_set(Section section, ByteSpan owner, const StaticSet& set, uint32_t ttl_cap = UINT32_MAX);
+    bool put(Section section, const Rrset& rrset, std::span<const ByteSpan> records);
+    bool add_set(Section section, ByteSpan owner, const StaticSet& set, const ServedZone* zone,
+                 uint32_t ttl_cap = UINT32_MAX);
+    void add_hinfo(const Subject& subject, const ServedZone& zone);
     void add_additional(const StaticSet& set);
     bool add_host(uint32_t node);
-    bool add_alias(const Subject& subject, uint32_t ttl, ByteSpan target);
+    bool add_alias(const Subject& subject, const ServedZone& zone, uint32_t ttl, uint32_t max_ttl,
+                   ByteSpan target);
     void select(const Node& node);
+    // Of the selection.
+    [[nodiscard]] uint32_t steered_ttl() const {
+        return static_cast<uint32_t>(std::max<int64_t>(selection_.ttl.count(), 0));
+    }
+    [[nodiscard]] uint32_t steered_max_ttl(const Node& node) const;
     [[nodiscard]] bool is_question(const Subject& subject) const { return subject.chain == 0; }
 
     Query query_;
@@ -93,6 +115,7 @@ class Answerer::Impl {
     ResponseWriter writer_;
     Selection selection_;
     Outcome outcome_;
+    std::vector<ByteSpan> records_;  // of the RRset at work; kept for its memory
 
     // Of the current request.
     const Serving* serving_ = nullptr;
@@ -294,7 +317,7 @@ Answerer::Impl::Next Answerer::Impl::answer_node(const Node& node, Subject& subj
     const StaticSet* alias = table_->find_set(node, RecordType::cname);
     if (alias != nullptr) {
         const ByteSpan target = table_->data(table_->records(*alias).front());
-        if (!add_set(Section::answer, subject.owner, *alias)) {
+        if (!add_set(Section::answer, subject.owner, *alias, &zone)) {
             truncated_ = true;
             return Next::done;
         }
@@ -317,8 +340,8 @@ Answerer::Impl::Next Answerer::Impl::answer_node(const Node& node, Subject& subj
     if (query_.type == RecordType::any) {
         if (node.set_count == 0)
             nodata(zone);
-        else if (!writer_.record(Section::answer, subject.owner, RecordType::hinfo, hinfo_ttl, hinfo_data))
-            truncated_ = true;
+        else
+            add_hinfo(subject, zone);
         return Next::done;
     }
     const StaticSet* set = table_->find_set(node, query_.type);
@@ -326,7 +349,7 @@ Answerer::Impl::Next Answerer::Impl::answer_node(const Node& node, Subject& subj
         nodata(zone);
         return Next::done;
     }
-    if (!add_set(Section::answer, subject.owner, *set))
+    if (!add_set(Section::answer, subject.owner, *set, &zone))
         truncated_ = true;
     else
         add_additional(*set);
@@ -347,6 +370,13 @@ void Answerer::Impl::select(const Node& node) {
     edns_.scope = edns_.subnet->source == 0 ? uint8_t{0} : std::min(selection_.scope, bits);
 }
 
+// The name's own service or the one that it falls back to may have decided.
+uint32_t Answerer::Impl::steered_max_ttl(const Node& node) const {
+    const Model& model = serving_->authority->model();
+    const seconds most = std::max(model[node.service].ttl_max, model[selection_.service].ttl_max);
+    return std::max(static_cast<uint32_t>(most.count()), steered_ttl());
+}
+
 void Answerer::Impl::answer_steered(const Node& node, const Subject& subject) {
     const ServedZone& zone = serving_->authority->zones()[node.zone];
     const SteeredName& steered = serving_->authority->steered(node.service);
@@ -357,15 +387,14 @@ void Answerer::Impl::answer_steered(const Node& node, const Subject& subject) {
         // Anything but addresses is static, whatever health says; only a CNAME to elsewhere could be in its
         // place.
         if (query_.type == RecordType::any) {
-            if (!writer_.record(Section::answer, subject.owner, RecordType::hinfo, hinfo_ttl, hinfo_data))
-                truncated_ = true;
+            add_hinfo(subject, zone);
             return;
         }
         if (query_.type != RecordType::cname || steered.fallback.empty()) {
             const StaticSet* set = table_->find_set(node, query_.type);
             if (set == nullptr)
                 nodata(zone);
-            else if (!add_set(Section::answer, subject.owner, *set))
+            else if (!add_set(Section::answer, subject.owner, *set, &zone))
                 truncated_ = true;
             else
                 add_additional(*set);
@@ -380,7 +409,7 @@ void Answerer::Impl::answer_steered(const Node& node, const Subject& subject) {
         return;
     }
     select(node);
-    const auto negative_ttl = static_cast<uint32_t>(std::max<int64_t>(selection_.ttl.count(), 0));
+    const uint32_t ttl = steered_ttl();
     switch (selection_.kind) {
         case SelectionKind::endpoints:
             answer_addresses(node, subject);
@@ -388,14 +417,14 @@ void Answerer::Impl::answer_steered(const Node& node, const Subject& subject) {
         case SelectionKind::name: {
             const ByteSpan target = serving_->authority->steered(selection_.service).fallback;
             if (target.empty())
-                nodata(zone, negative_ttl);
+                nodata(zone, ttl);
             else
-                truncated_ = !add_alias(subject, negative_ttl, target);
+                truncated_ = !add_alias(subject, zone, ttl, steered_max_ttl(node), target);
             return;
         }
         case SelectionKind::nodata:
             edns_.scope = 0;
-            nodata(zone, negative_ttl);
+            nodata(zone, ttl);
             return;
         case SelectionKind::servfail:
             fail(Rcode::servfail, ExtendedError::other, "no healthy gateway");
@@ -409,12 +438,12 @@ void Answerer::Impl::answer_steered(const Node& node, const Subject& subject) {
 void Answerer::Impl::answer_addresses(const Node& node, const Subject& subject) {
     const Authority& authority = *serving_->authority;
     const ServedZone& zone = authority.zones()[node.zone];
-    const auto ttl = static_cast<uint32_t>(std::max<int64_t>(selection_.ttl.count(), 0));
+    const uint32_t ttl = steered_ttl();
     if (authority.model()[selection_.service].answer == AnswerKind::cname) {
         for (const EndpointId endpoint : selection_.endpoints) {
             const ByteSpan host = authority.host_of(endpoint);
             if (host.empty()) continue;
-            truncated_ = !add_alias(subject, ttl, host);
+            truncated_ = !add_alias(subject, zone, ttl, steered_max_ttl(node), host);
             outcome_.endpoint = endpoint;
             return;
         }
@@ -426,19 +455,18 @@ void Answerer::Impl::answer_addresses(const Node& node, const Subject& subject) 
         nodata(zone);
         return;
     }
+    records_.clear();
     for (const EndpointId endpoint : selection_.endpoints) {
         const ByteSpan data = address_bytes((*serving_->health)[endpoint].address, query_.type);
         if (data.empty()) continue;
-        const bool fits = is_question(subject)
-                              ? writer_.record_at_question(Section::answer, query_.type, ttl, data)
-                              : writer_.record(Section::answer, subject.owner, query_.type, ttl, data);
-        if (!fits) {
-            truncated_ = true;
-            return;
-        }
+        records_.push_back(data);
         if (!outcome_.endpoint.valid()) outcome_.endpoint = endpoint;
     }
-    if (outcome_.endpoint.valid()) return;
+    if (!records_.empty()) {
+        truncated_ =
+            !put(Section::answer, {subject.owner, query_.type, ttl, steered_max_ttl(node), &zone}, records_);
+        return;
+    }
     // Negative answers are for everybody (RFC 7871 section 7.4) where no client could get this family. Where
     // others get addresses, a scope of 0 would take those away from them until the TTL ends.
     const SteeredName& steered = authority.steered(node.service);
@@ -463,24 +491,30 @@ void Answerer::Impl::answer_debug(const Node& node, const Subject& subject) {
         return;
     }
     select(node);
-    truncated_ = !describe_service(*serving_, node.debug_of, selection_, [&](ByteSpan text) {
-        return writer_.record(Section::answer, subject.owner, RecordType::txt, 0, text);
+    // For people: here memory is taken as needed.
+    std::vector<std::vector<uint8_t>> texts;
+    describe_service(*serving_, node.debug_of, selection_, [&](ByteSpan text) {
+        texts.emplace_back(text.begin(), text.end());
+        return true;
     });
+    records_.assign(texts.begin(), texts.end());
+    truncated_ = !put(Section::answer, {subject.owner, RecordType::txt, 0, 0, &zone}, records_);
 }
 
 void Answerer::Impl::answer_ds_of_child(const Node& apex, const Subject& subject) {
     flags_ |= flag::aa;
+    const ServedZone& parent = serving_->authority->zones()[apex.parent_zone];
     for (const StaticSet& set : table_->parent_sets(apex)) {
         if (set.type != RecordType::ds) continue;
-        truncated_ = !add_set(Section::answer, subject.owner, set);
+        truncated_ = !add_set(Section::answer, subject.owner, set, &parent);
         return;
     }
-    nodata(serving_->authority->zones()[apex.parent_zone]);
+    nodata(parent);
 }
 
 void Answerer::Impl::refer(const Node& cut) {
     const StaticSet* ns = table_->find_set(cut, RecordType::ns);
-    if (!add_set(Section::authority, table_->name(cut), *ns)) {
+    if (!add_set(Section::authority, table_->name(cut), *ns, nullptr)) {
         truncated_ = true;
         return;
     }
@@ -503,7 +537,7 @@ void Answerer::Impl::refer(const Node& cut) {
 void Answerer::Impl::nodata(const ServedZone& zone, uint32_t ttl_cap) {
     // RFC 2308 section 3: the TTL of this SOA is that of the negative answer.
     const StaticSet& soa = table_->set(zone.soa_set);
-    if (!add_set(Section::authority, zone.apex.wire(), soa, std::min(zone.negative_ttl, ttl_cap)))
+    if (!add_set(Section::authority, zone.apex.wire(), soa, &zone, std::min(zone.negative_ttl, ttl_cap)))
         truncated_ = true;
 }
 
@@ -512,20 +546,34 @@ void Answerer::Impl::nxdomain(const ServedZone& zone) {
     nodata(zone);
 }
 
-bool Answerer::Impl::add_alias(const Subject& subject, uint32_t ttl, ByteSpan target) {
-    return writer_.record(Section::answer, subject.owner, RecordType::cname, ttl, target);
+bool Answerer::Impl::add_alias(const Subject& subject, const ServedZone& zone, uint32_t ttl, uint32_t max_ttl,
+                               ByteSpan target) {
+    return put(Section::answer, {subject.owner, RecordType::cname, ttl, max_ttl, &zone}, {&target, 1});
 }
 
-bool Answerer::Impl::add_set(Section section, ByteSpan owner, const StaticSet& set, uint32_t ttl_cap) {
-    const uint32_t ttl = std::min(set.ttl, ttl_cap);
+// RFC 8482 section 4.2.
+void Answerer::Impl::add_hinfo(const Subject& subject, const ServedZone& zone) {
+    const ByteSpan data(hinfo_data);
+    truncated_ =
+        !put(Section::answer, {subject.owner, RecordType::hinfo, hinfo_ttl, hinfo_ttl, &zone}, {&data, 1});
+}
+
+bool Answerer::Impl::add_set(Section section, ByteSpan owner, const StaticSet& set, const ServedZone* zone,
+                             uint32_t ttl_cap) {
+    records_.clear();
+    for (const StaticRecord& record : table_->records(set)) records_.push_back(table_->data(record));
+    return put(section, {owner, set.type, std::min(set.ttl, ttl_cap), set.ttl, zone}, records_);
+}
+
+// Every RRset of every response in class IN goes through here, as a whole or not at all.
+bool Answerer::Impl::put(Section section, const Rrset& rrset, std::span<const ByteSpan> records) {
     // The commonest records under the question's own name need no search for something to compress with.
-    const bool plain = owner.data() == query_.name.wire().data() &&
-                       (set.type == RecordType::a || set.type == RecordType::aaaa);
+    const bool plain = rrset.owner.data() == query_.name.wire().data() &&
+                       (rrset.type == RecordType::a || rrset.type == RecordType::aaaa);
     const ResponseWriter::Mark before = writer_.mark();
-    for (const StaticRecord& record : table_->records(set)) {
-        const ByteSpan data = table_->data(record);
-        const bool fits = plain ? writer_.record_at_question(section, set.type, ttl, data)
-                                : writer_.record(section, owner, set.type, ttl, data);
+    for (const ByteSpan data : records) {
+        const bool fits = plain ? writer_.record_at_question(section, rrset.type, rrset.ttl, data)
+                                : writer_.record(section, rrset.owner, rrset.type, rrset.ttl, data);
         if (!fits) {
             writer_.rewind(before);
             return false;
@@ -545,10 +593,12 @@ bool Answerer::Impl::add_host(uint32_t node) {
     if (added_host_count_ == max_additional) return false;
     added_hosts_[added_host_count_++] = node;
     const Node& host = table_->node(node);
+    // Glue is nobody's authoritative data.
+    const ServedZone* zone = host.cut == no_index ? &serving_->authority->zones()[host.zone] : nullptr;
     const ResponseWriter::Mark before = writer_.mark();
     for (const StaticSet& set : table_->sets(host)) {
         if (set.type != RecordType::a && set.type != RecordType::aaaa) continue;
-        if (add_set(Section::additional, table_->name(host), set)) continue;
+        if (add_set(Section::additional, table_->name(host), set, zone)) continue;
         writer_.rewind(before);
         return false;
     }
