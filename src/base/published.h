@@ -46,10 +46,12 @@ class Published {
       public:
         explicit Reader(const Published& source) : source_(source) { refresh(source_.version()); }
         /// The current value; stays valid until the next call. Call once per batch.
-        const T& get() {
+        const T& get() { return *shared(); }
+        /// The same, for who must hold on to it for longer than a batch.
+        const std::shared_ptr<const T>& shared() {
             const uint64_t version = source_.version();
             if (version != version_) refresh(version);
-            return *value_;
+            return value_;
         }
 
       private:

@@ -57,6 +57,7 @@ class Answerer::Impl {
 
     size_t answer(const Serving& serving, const Request& request, std::span<uint8_t> out);
     [[nodiscard]] const Outcome& outcome() const noexcept { return outcome_; }
+    std::unique_ptr<ResponseStream> take_stream(std::shared_ptr<const Serving> same);
 
   private:
     // The name that is being looked up: the question's, then the target of each CNAME. The bytes are the
@@ -605,6 +606,10 @@ bool Answerer::Impl::add_host(uint32_t node) {
     return true;
 }
 
+std::unique_ptr<ResponseStream> Answerer::Impl::take_stream(std::shared_ptr<const Serving> /*same*/) {
+    return nullptr;
+}
+
 Answerer::Answerer() : impl_(std::make_unique<Impl>()) {}
 Answerer::~Answerer() = default;
 Answerer::Answerer(Answerer&&) noexcept = default;
@@ -616,6 +621,10 @@ size_t Answerer::answer(const Serving& serving, const Request& request, std::spa
 
 const Outcome& Answerer::outcome() const noexcept {
     return impl_->outcome();
+}
+
+std::unique_ptr<ResponseStream> Answerer::take_stream(std::shared_ptr<const Serving> same) {
+    return impl_->take_stream(std::move(same));
 }
 
 }  // namespace fairway::dns

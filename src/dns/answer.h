@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/ip.h"
+#include "dns/response_stream.h"
 #include "dns/serving.h"
 #include "dns/types.h"
 #include "model/ids.h"
@@ -26,6 +27,8 @@ struct Request {
     uint32_t unix_seconds = 0;  // for cookies
     /// TCP only: what edns-tcp-keepalive tells the client, in units of 100 ms (RFC 7828).
     uint16_t keepalive = 0;
+    /// TCP only: how many more answers of several messages may begin now.
+    size_t streams_left = 0;
 };
 
 /// What became of a request, for counters and logs.
@@ -52,6 +55,9 @@ class Answerer {
     [[nodiscard]] size_t answer(const Serving& serving, const Request& request, std::span<uint8_t> out);
     /// Of the last answer().
     [[nodiscard]] const Outcome& outcome() const noexcept;
+    /// What follows the message of the last answer(), once; null unless that was the first of several. `same`
+    /// is the Serving that was answered from. A stream may be used on any one thread and needs no Answerer.
+    [[nodiscard]] std::unique_ptr<ResponseStream> take_stream(std::shared_ptr<const Serving> same);
 
     static constexpr size_t max_udp_answer = 4096;
     static constexpr size_t max_tcp_answer = 65535;

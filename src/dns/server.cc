@@ -49,6 +49,7 @@ Result<std::unique_ptr<Server>> Server::open(const ServerOptions& options,
     const auto divide = [threads](uint32_t& limit) { limit = std::max(1U, (limit + threads - 1) / threads); };
     divide(share.connections);
     divide(share.connections_per_client);
+    divide(share.streams);
     try {
         for (auto& of_thread : *sockets)
             impl->workers.push_back(std::make_unique<Worker>(std::move(of_thread), share, serving));

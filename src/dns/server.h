@@ -32,6 +32,9 @@ struct ServerLimits {
     uint32_t write_queue = 128 * 1024;
     /// Octets of one question; longer ones end the connection.
     uint16_t question = 8192;
+    /// Answers of several messages (zone transfers) at once, and how long one may take altogether.
+    uint32_t streams = 16;
+    milliseconds stream{600'000};
     friend bool operator==(const ServerLimits&, const ServerLimits&) = default;
 };
 

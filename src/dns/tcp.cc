@@ -16,7 +16,8 @@ constexpr size_t length_size = 2;
 constexpr size_t read_size = 16 * 1024;  // octets read from one connection before others have their turn
 constexpr size_t keep_capacity = 8192;   // octets of buffer that an idle connection may keep
 constexpr int accepts_at_once = 64;
-constexpr uint8_t client_bits_v6 = 64;  // one subscriber
+constexpr size_t stream_messages_at_once = 4;  // of one connection before others have their turn
+constexpr uint8_t client_bits_v6 = 64;         // one subscriber
 
 IpAddress client_of(const IpAddress& peer) {
     return peer.is_v4() ? peer : peer.masked(client_bits_v6);
@@ -37,11 +38,13 @@ struct TcpConnections::Connection {
     UniqueFd fd;
     IpAddress peer;
     TcpFraming framing;
-    std::vector<uint8_t> out;   // answers with their lengths
-    size_t sent = 0;            // of out
-    bool peer_is_done = false;  // has closed its side; what it asked before is still answered
-    uint32_t watched = 0;       // epoll events
-    MonotonicTime active;       // last whole question, or last time all answers had been taken
+    std::vector<uint8_t> out;                // answers with their lengths
+    size_t sent = 0;                         // of out
+    bool peer_is_done = false;               // has closed its side; what it asked before is still answered
+    uint32_t watched = 0;                    // epoll events
+    MonotonicTime active;                    // last whole question, or last time all answers had been taken
+    std::unique_ptr<ResponseStream> stream;  // to be sent before the next question is looked at
+    MonotonicTime stream_end;                // when it must be through
     List::iterator self;
     std::list<Connection*>::iterator in_client;
 };
@@ -130,6 +133,7 @@ void TcpConnections::add(UniqueFd fd, const IpAddress& peer, MonotonicTime now) 
 
 void TcpConnections::close(Connection& connection) {
     if (!connection.fd) return;
+    end_stream(connection);
     connection.fd.reset();  // takes it out of epoll too
     const auto client = clients_.find(client_of(connection.peer));
     client->second.connections.erase(connection.in_client);
@@ -151,15 +155,16 @@ void TcpConnections::touch(Connection& connection, MonotonicTime now) {
     of_client.splice(of_client.end(), of_client, connection.in_client);
 }
 
-void TcpConnections::handle(void* data, uint32_t events, const Serving& serving, Answerer& answerer,
-                            MonotonicTime now, uint32_t unix_seconds) {
+void TcpConnections::handle(void* data, uint32_t events, const std::shared_ptr<const Serving>& serving,
+                            Answerer& answerer, MonotonicTime now, uint32_t unix_seconds) {
     Connection& connection = *static_cast<Connection*>(data);
     if (!connection.fd) return;  // closed by an earlier event of the same round
     bool good = (events & EPOLLERR) == 0;
     if (good && (events & EPOLLOUT) != 0) good = flush(connection, now);
     if (good && (events & (EPOLLIN | EPOLLHUP)) != 0 && !connection.peer_is_done) good = read(connection);
     if (good) good = answer_all(connection, serving, answerer, now, unix_seconds);
-    if (good && connection.peer_is_done && connection.unsent() == 0) good = false;
+    if (good && connection.peer_is_done && connection.unsent() == 0 && connection.stream == nullptr)
+        good = false;
     if (good)
         watch(connection);
     else
@@ -177,40 +182,84 @@ bool TcpConnections::read(Connection& connection) {
     return true;
 }
 
-bool TcpConnections::answer_all(Connection& connection, const Serving& serving, Answerer& answerer,
-                                MonotonicTime now, uint32_t unix_seconds) {
+bool TcpConnections::answer_all(Connection& connection, const std::shared_ptr<const Serving>& serving,
+                                Answerer& answerer, MonotonicTime now, uint32_t unix_seconds) {
+    const auto is_over = [&connection] {
+        return connection.framing.failed() && connection.unsent() == 0 && connection.stream == nullptr;
+    };
+    size_t streamed = 0;
     while (true) {
         // A reader that does not keep up is not asked for more questions.
         while (connection.unsent() < limits_.write_queue) {
-            const auto message = connection.framing.next();
-            if (!message) break;
-            touch(connection, now);
-            Request request;
-            request.message = *message;
-            request.source = connection.peer;
-            request.transport = Transport::tcp;
-            request.unix_seconds = unix_seconds;
-            request.keepalive = static_cast<uint16_t>(idle_time().count() / 100);
-            const size_t size = answerer.answer(
-                serving, request, std::span(scratch_).subspan(length_size, Answerer::max_tcp_answer));
-            counters_.count(Transport::tcp, answerer.outcome());
-            if (size == 0) return false;  // what is no question over TCP is no accident
-            scratch_[0] = static_cast<uint8_t>(size >> 8);
-            scratch_[1] = static_cast<uint8_t>(size);
-            connection.out.insert(connection.out.end(), scratch_.begin(),
-                                  scratch_.begin() + static_cast<std::ptrdiff_t>(length_size + size));
+            if (connection.stream != nullptr) {
+                if (streamed == stream_messages_at_once) break;
+                ++streamed;
+                const size_t size = connection.stream->next(
+                    std::span(scratch_).subspan(length_size, ResponseStream::max_message), unix_seconds);
+                if (size == 0)
+                    end_stream(connection);
+                else
+                    append_answer(connection, size);
+                continue;
+            }
+            const Answered answered = answer_next(connection, serving, answerer, now, unix_seconds);
+            if (answered == Answered::junk) return false;
+            if (answered == Answered::nothing) break;
         }
-        if (connection.framing.failed() && connection.unsent() == 0) return false;
+        if (is_over()) return false;
         const bool was_full = connection.unsent() >= limits_.write_queue;
         if (!flush(connection, now)) return false;
+        // The rest of a stream comes when the socket can be written, which is asked for.
+        if (connection.stream != nullptr) break;
         // Questions may wait in the buffer that stopped at the full queue, of which no event will tell.
         if (!was_full || connection.unsent() >= limits_.write_queue) break;
     }
-    return !(connection.framing.failed() && connection.unsent() == 0);
+    return !is_over();
+}
+
+TcpConnections::Answered TcpConnections::answer_next(Connection& connection,
+                                                     const std::shared_ptr<const Serving>& serving,
+                                                     Answerer& answerer, MonotonicTime now,
+                                                     uint32_t unix_seconds) {
+    const auto message = connection.framing.next();
+    if (!message) return Answered::nothing;
+    touch(connection, now);
+    Request request;
+    request.message = *message;
+    request.source = connection.peer;
+    request.transport = Transport::tcp;
+    request.unix_seconds = unix_seconds;
+    request.keepalive = static_cast<uint16_t>(idle_time().count() / 100);
+    request.streams_left = limits_.streams - std::min<size_t>(limits_.streams, streaming_.size());
+    const size_t size = answerer.answer(*serving, request,
+                                        std::span(scratch_).subspan(length_size, Answerer::max_tcp_answer));
+    counters_.count(Transport::tcp, answerer.outcome());
+    if (size == 0) return Answered::junk;  // what is no question over TCP is no accident
+    append_answer(connection, size);
+    connection.stream = answerer.take_stream(serving);
+    if (connection.stream != nullptr) {
+        connection.stream_end = now + limits_.stream;
+        streaming_.push_back(&connection);
+    }
+    return Answered::question;
+}
+
+void TcpConnections::append_answer(Connection& connection, size_t size) {
+    scratch_[0] = static_cast<uint8_t>(size >> 8);
+    scratch_[1] = static_cast<uint8_t>(size);
+    connection.out.insert(connection.out.end(), scratch_.begin(),
+                          scratch_.begin() + static_cast<std::ptrdiff_t>(length_size + size));
+}
+
+void TcpConnections::end_stream(Connection& connection) {
+    if (connection.stream == nullptr) return;
+    connection.stream.reset();
+    std::erase(streaming_, &connection);
 }
 
 bool TcpConnections::flush(Connection& connection, MonotonicTime now) {
     if (connection.unsent() == 0) return true;
+    const size_t before = connection.unsent();
     while (connection.unsent() > 0) {
         const ssize_t count = send(connection.fd.get(), connection.out.data() + connection.sent,
                                    connection.unsent(), MSG_NOSIGNAL);
@@ -224,9 +273,14 @@ bool TcpConnections::flush(Connection& connection, MonotonicTime now) {
     if (connection.unsent() == 0) {
         connection.out.clear();
         connection.sent = 0;
-        if (connection.out.capacity() > keep_capacity) connection.out.shrink_to_fit();
+        if (connection.stream == nullptr && connection.out.capacity() > keep_capacity)
+            connection.out.shrink_to_fit();
         touch(connection, now);
-    } else if (connection.sent > limits_.write_queue) {
+    } else if (connection.stream != nullptr && connection.unsent() < before) {
+        // The queue of a stream may never be empty; whether the whole takes too long is another question.
+        touch(connection, now);
+    }
+    if (connection.sent > limits_.write_queue) {
         connection.out.erase(connection.out.begin(),
                              connection.out.begin() + static_cast<std::ptrdiff_t>(connection.sent));
         connection.sent = 0;
@@ -236,9 +290,10 @@ bool TcpConnections::flush(Connection& connection, MonotonicTime now) {
 
 void TcpConnections::watch(Connection& connection) {
     uint32_t wanted = 0;
-    if (!connection.peer_is_done && !connection.framing.failed() && connection.unsent() < limits_.write_queue)
+    if (!connection.peer_is_done && !connection.framing.failed() && connection.stream == nullptr &&
+        connection.unsent() < limits_.write_queue)
         wanted |= EPOLLIN;
-    if (connection.unsent() > 0) wanted |= EPOLLOUT;
+    if (connection.unsent() > 0 || connection.stream != nullptr) wanted |= EPOLLOUT;
     if (wanted == connection.watched) return;
     epoll_event event{};
     event.events = wanted;
@@ -265,6 +320,7 @@ void TcpConnections::expire(MonotonicTime now) {
         close(connections_.front());
         counters_.connections_closed_idle.add();
     }
+    while (!streaming_.empty() && now >= streaming_.front()->stream_end) close(*streaming_.front());
 }
 
 void TcpConnections::drop_closed() {
@@ -273,7 +329,8 @@ void TcpConnections::drop_closed() {
 
 std::optional<MonotonicTime> TcpConnections::deadline() const {
     if (connections_.empty()) return std::nullopt;
-    return connections_.front().active + idle_time();
+    const MonotonicTime idle = connections_.front().active + idle_time();
+    return streaming_.empty() ? idle : std::min(idle, streaming_.front()->stream_end);
 }
 
 }  // namespace fairway::dns

@@ -42,9 +42,9 @@ class TcpConnections {
     Accepted accept(int listener, MonotonicTime now);
     /// Handles what epoll said about the connection behind `data`. It may be gone afterwards, and so may
     /// others: drop_closed() frees them once the worker is through with its events.
-    void handle(void* data, uint32_t events, const Serving& serving, Answerer& answerer, MonotonicTime now,
-                uint32_t unix_seconds);
-    /// Closes what was idle too long.
+    void handle(void* data, uint32_t events, const std::shared_ptr<const Serving>& serving,
+                Answerer& answerer, MonotonicTime now, uint32_t unix_seconds);
+    /// Closes what was idle too long, and streams that take too long.
     void expire(MonotonicTime now);
     void drop_closed();
     /// When expire() has work; nothing while there are no connections.
@@ -62,8 +62,13 @@ class TcpConnections {
     bool close_oldest();
     void touch(Connection& connection, MonotonicTime now);
     bool read(Connection& connection);
-    bool answer_all(Connection& connection, const Serving& serving, Answerer& answerer, MonotonicTime now,
-                    uint32_t unix_seconds);
+    bool answer_all(Connection& connection, const std::shared_ptr<const Serving>& serving, Answerer& answerer,
+                    MonotonicTime now, uint32_t unix_seconds);
+    enum class Answered : uint8_t { question, nothing, junk };
+    Answered answer_next(Connection& connection, const std::shared_ptr<const Serving>& serving,
+                         Answerer& answerer, MonotonicTime now, uint32_t unix_seconds);
+    void append_answer(Connection& connection, size_t size);
+    void end_stream(Connection& connection);
     bool flush(Connection& connection, MonotonicTime now);
     void watch(Connection& connection);
     [[nodiscard]] milliseconds idle_time() const noexcept;
@@ -71,8 +76,9 @@ class TcpConnections {
     int epoll_;
     ServerLimits limits_;
     WorkerCounters& counters_;
-    List connections_;  // idle longest first
-    List closed_;       // kept while events may still name them
+    List connections_;                    // idle longest first
+    List closed_;                         // kept while events may still name them
+    std::vector<Connection*> streaming_;  // in the order in which their streams began
     std::unordered_map<IpAddress, Client> clients_;
     UniqueFd spare_;  // given up for a moment when there are no file descriptors left
     std::vector<uint8_t> scratch_;

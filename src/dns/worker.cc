@@ -113,8 +113,8 @@ void Worker::run() {
                     set_listeners(0);
                 }
             } else {
-                const Serving& serving = reader.get();
-                counters_->use_model(serving.authority->model_pointer());
+                const std::shared_ptr<const Serving>& serving = reader.shared();
+                counters_->use_model(serving->authority->model_pointer());
                 connections.handle(event.data.ptr, event.events, serving, answerer_, now, unix_seconds_now());
             }
         }
