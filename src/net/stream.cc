@@ -2,18 +2,11 @@
 #include "net/stream.h"
 
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
 
-#include <algorithm>
-#include <cassert>
-#include <cerrno>
-#include <cstring>
 #include <utility>
 #include <vector>
 
-#include "base/unique_fd.h"
+#include "net/acceptor.h"
 #include "net/loop.h"
 #include "net/timer.h"
 #include "net/uv_error.h"
@@ -206,6 +199,27 @@ Stream::~Stream() {
     if (!state_->ended()) state_->close();
 }
 
+std::unique_ptr<Stream> Stream::adopt(Loop& loop, UniqueFd connection) {
+    sockaddr_storage local{};
+    socklen_t length = sizeof local;
+    if (::getsockname(connection.get(), reinterpret_cast<sockaddr*>(&local), &length) != 0) return nullptr;
+    auto* state = new State(loop);
+    const bool is_tcp = local.ss_family != AF_UNIX;
+    if (is_tcp) {
+        uv_tcp_init(loop.raw(), &state->tcp);
+    } else {
+        uv_pipe_init(loop.raw(), &state->pipe, 0);
+    }
+    state->stream.data = state;
+    std::unique_ptr<Stream> stream(new Stream(state));
+    const int status =
+        is_tcp ? uv_tcp_open(&state->tcp, connection.get()) : uv_pipe_open(&state->pipe, connection.get());
+    if (status < 0) return nullptr;
+    (void)connection.release();  // libuv's now
+    if (is_tcp) uv_tcp_nodelay(&state->tcp, 1);
+    return stream;
+}
+
 void Stream::start(Handlers handlers) {
     state_->handlers = std::move(handlers);
     state_->start_reading();
@@ -269,102 +283,32 @@ int Stream::fd() const noexcept {
     return !state_->ended() && uv_fileno(as_handle(&state_->stream), &fd) == 0 ? fd : -1;
 }
 
-struct Listener::State {
-    union {
-        uv_stream_t stream;
-        uv_tcp_t tcp;
-        uv_pipe_t pipe;
-    };
-    Loop& loop;
-    std::function<void(std::unique_ptr<Stream>)> on_accept;
-
-    explicit State(Loop& on) : stream{}, loop(on) {}
-
-    void close() {
-        uv_close(as_handle(&stream), [](uv_handle_t* handle) { delete &owner_of<State>(handle); });
-    }
-    void accept(int status) {
-        // libuv survives running out of descriptors by itself; there is no connection to take then.
-        if (status < 0) return;
-        auto* fresh = new Stream::State(loop);
-        if (stream.type == UV_TCP) {
-            uv_tcp_init(loop.raw(), &fresh->tcp);
-        } else {
-            uv_pipe_init(loop.raw(), &fresh->pipe, 0);
-        }
-        fresh->stream.data = fresh;
-        std::unique_ptr<Stream> connection(new Stream(fresh));
-        if (uv_accept(&stream, &fresh->stream) != 0) return;
-        if (stream.type == UV_TCP) uv_tcp_nodelay(&fresh->tcp, 1);
-        on_accept(std::move(connection));
-    }
-    void bind_tcp(const SocketAddress& address) {
-        uv_tcp_init(loop.raw(), &tcp);
-        stream.data = this;
-        sockaddr_storage storage{};
-        address.to_sockaddr(storage);
-        check_uv(uv_tcp_bind(&tcp, reinterpret_cast<const sockaddr*>(&storage),
-                             address.address.is_v6() ? UV_TCP_IPV6ONLY : 0),
-                 "bind TCP " + address.to_string());
-    }
-    void bind_unix(const std::filesystem::path& path, unsigned mode) {
-        uv_pipe_init(loop.raw(), &pipe, 0);
-        stream.data = this;
-        const std::string attempt = "bind unix socket " + path.string();
-        sockaddr_un address{};
-        address.sun_family = AF_UNIX;
-        if (path.native().size() >= sizeof address.sun_path) check_uv(UV_ENAMETOOLONG, attempt);
-        std::memcpy(address.sun_path, path.c_str(), path.native().size() + 1);
-        // A socket file of a process that is gone refuses connections; anything else in its place stays.
-        const UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-        const int answer =
-            ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
-        if (answer == 0 || errno == EAGAIN) check_uv(UV_EADDRINUSE, attempt);
-        const bool nobody_answers = errno == ECONNREFUSED;
-        struct stat info {};
-        if (nobody_answers && ::lstat(path.c_str(), &info) == 0 && S_ISSOCK(info.st_mode))
-            ::unlink(path.c_str());
-        check_uv(uv_pipe_bind(&pipe, path.c_str()), attempt);
-        // Before listening, so that nobody connects under the wrong permissions.
-        if (::chmod(path.c_str(), static_cast<mode_t>(mode)) != 0) check_uv(-errno, attempt);
-    }
-};
-
 Listener::Listener(Loop& loop, const Address& address, std::function<void(std::unique_ptr<Stream>)> on_accept,
                    unsigned unix_mode)
-    : state_(new State(loop)) {
-    state_->on_accept = std::move(on_accept);
-    try {
-        std::string name;
-        if (const auto* tcp = std::get_if<SocketAddress>(&address)) {
-            name = "TCP " + tcp->to_string();
-            state_->bind_tcp(*tcp);
-        } else {
-            const auto& path = std::get<std::filesystem::path>(address);
-            name = "unix socket " + path.string();
-            state_->bind_unix(path, unix_mode);
-        }
-        check_uv(uv_listen(&state_->stream, 1024,
-                           [](uv_stream_t* server, int status) { owner_of<State>(server).accept(status); }),
-                 "listen on " + name);
-    } catch (...) {
-        state_->close();
-        throw;
-    }
-}
+    : Listener(loop, ListeningSocket::open(address, unix_mode), std::move(on_accept)) {}
 
-Listener::~Listener() {
-    state_->close();
-}
+Listener::Listener(Loop& loop, ListeningSocket socket, std::function<void(std::unique_ptr<Stream>)> on_accept)
+    : acceptor_(std::make_unique<Acceptor>(loop, std::move(socket),
+                                           [&loop, on_accept = std::move(on_accept)](UniqueFd fd) {
+                                               if (auto stream = Stream::adopt(loop, std::move(fd)))
+                                                   on_accept(std::move(stream));
+                                           })) {}
+
+Listener::~Listener() = default;
 
 SocketAddress Listener::local() const {
-    sockaddr_storage storage{};
-    int length = sizeof storage;
-    if (state_->stream.type != UV_TCP ||
-        uv_tcp_getsockname(&state_->tcp, reinterpret_cast<sockaddr*>(&storage), &length) != 0)
-        return {};
-    return SocketAddress::from_sockaddr(reinterpret_cast<const sockaddr*>(&storage))
-        .value_or(SocketAddress{});
+    const auto* tcp = std::get_if<SocketAddress>(&acceptor_->socket().address());
+    return tcp != nullptr ? *tcp : SocketAddress{};
+}
+
+void Listener::pause() {
+    acceptor_->pause();
+}
+void Listener::resume() {
+    acceptor_->resume();
+}
+ListeningSocket& Listener::socket() noexcept {
+    return acceptor_->socket();
 }
 
 }  // namespace fairway::net

@@ -3,20 +3,21 @@
 // Byte streams of servers, over TCP and Unix sockets: a listener, and buffered connections with a bounded
 // write queue and deadlines. Not for probes, which own their sockets (probes/stream_driver.h).
 
-#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <variant>
 
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/ip.h"
+#include "base/unique_fd.h"
+#include "net/listening_socket.h"
 
 namespace fairway::net {
 
+class Acceptor;
 class Loop;
 
 enum class StreamEnd : uint8_t {
@@ -45,6 +46,9 @@ class Stream {
     Stream(const Stream&) = delete;
     Stream& operator=(const Stream&) = delete;
 
+    /// A connection that was accepted elsewhere; null when the loop cannot take it (it is closed then).
+    [[nodiscard]] static std::unique_ptr<Stream> adopt(Loop& loop, UniqueFd connection);
+
     /// Begins reading. Call once, soon after accepting.
     void start(Handlers handlers);
     /// Writes what the kernel takes now and queues a copy of the rest. Beyond the queue's limit the stream
@@ -72,7 +76,6 @@ class Stream {
     [[nodiscard]] int fd() const noexcept;
 
   private:
-    friend class Listener;
     struct State;
     explicit Stream(State* state) noexcept;
     State* state_;  // freed by libuv's close callback
@@ -80,23 +83,27 @@ class Stream {
 
 class Listener {
   public:
-    using Address = std::variant<SocketAddress, std::filesystem::path>;
+    using Address = ListenAddress;
 
-    /// Binds and listens at once; throws std::system_error naming the address. Port 0 picks a free one. A
-    /// Unix socket replaces a stale socket file, gets `unix_mode` and is removed again by the destructor; a
-    /// path on which something still answers is an error.
+    /// Binds and listens at once: ListeningSocket::open(). Throws std::system_error naming the address.
     Listener(Loop& loop, const Address& address, std::function<void(std::unique_ptr<Stream>)> on_accept,
              unsigned unix_mode = 0660);
+    /// Accepts on a socket that listens already.
+    Listener(Loop& loop, ListeningSocket socket, std::function<void(std::unique_ptr<Stream>)> on_accept);
+    /// Closes the socket; a Unix socket's file is removed unless it was left to others.
     ~Listener();
     Listener(const Listener&) = delete;
     Listener& operator=(const Listener&) = delete;
 
     /// Where a TCP listener really listens.
     [[nodiscard]] SocketAddress local() const;
+    /// Connections wait in the kernel until resume().
+    void pause();
+    void resume();
+    [[nodiscard]] ListeningSocket& socket() noexcept;
 
   private:
-    struct State;
-    State* state_;  // freed by libuv's close callback
+    std::unique_ptr<Acceptor> acceptor_;
 };
 
 }  // namespace fairway::net
