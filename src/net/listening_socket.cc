@@ -93,7 +93,10 @@ ListeningSocket::ListeningSocket(ListenAddress address, UniqueFd fd)
 }
 
 ListeningSocket::ListeningSocket(ListeningSocket&& other) noexcept
-    : address_(std::move(other.address_)), fd_(std::move(other.fd_)), shared_(other.shared_) {}
+    : address_(std::move(other.address_)),
+      fd_(std::move(other.fd_)),
+      shared_(other.shared_),
+      held_elsewhere_(other.held_elsewhere_) {}
 
 ListeningSocket::~ListeningSocket() {
     if (!fd_ || shared_) return;

@@ -37,6 +37,9 @@ class ListeningSocket {
     [[nodiscard]] const ListenAddress& address() const noexcept { return address_; }
     /// Somebody else listens on it too and goes on with it: the file of a Unix socket stays.
     void leave_to_others() noexcept { shared_ = true; }
+    /// A third party keeps it open for as long as it lives, and so beyond our end.
+    void hold_elsewhere() noexcept { shared_ = held_elsewhere_ = true; }
+    [[nodiscard]] bool held_elsewhere() const noexcept { return held_elsewhere_; }
 
   private:
     ListeningSocket(ListenAddress address, UniqueFd fd);
@@ -44,6 +47,7 @@ class ListeningSocket {
     ListenAddress address_;
     UniqueFd fd_;
     bool shared_ = false;
+    bool held_elsewhere_ = false;
 };
 
 }  // namespace fairway::net

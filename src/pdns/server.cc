@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pdns/server.h"
 
+#include <fcntl.h>
+
+#include <algorithm>
 #include <list>
 #include <string>
 #include <utility>
 
 #include "base/log.h"
+#include "net/inherited_sockets.h"
 #include "net/loop.h"
 #include "net/stream.h"
 #include "net/timer.h"
@@ -23,7 +27,20 @@ constexpr size_t max_reply_queue = size_t{64} << 20;
 /// A peer that asks on although so much of the replies is unread is not PowerDNS, which waits for each.
 constexpr size_t unread_limit = size_t{1} << 20;
 
+/// Of our listening sockets, among those that one process inherits from another.
+constexpr std::string_view purpose = "pdns";
+
 enum class Speech : uint8_t { unix_json, http };
+
+std::string_view to_string(Speech speech) {
+    return speech == Speech::http ? "http" : "unix";
+}
+
+std::optional<Speech> speech_of(std::string_view connector) {
+    if (connector == to_string(Speech::http)) return Speech::http;
+    if (connector == to_string(Speech::unix_json)) return Speech::unix_json;
+    return std::nullopt;
+}
 
 }  // namespace
 
@@ -32,20 +49,86 @@ class Server::Impl {
     Impl(net::Loop& loop, const Published<dns::Serving>& serving, const ServerOptions& options)
         : loop_(loop), options_(options), serving_(serving), sweep_(loop, [this] { sweep(); }) {
         sweep_.let_loop_end();
-        if (!options.unix_path.empty()) {
-            unix_.emplace(loop, options.unix_path, [this](std::unique_ptr<net::Stream> s) {
-                accept(std::move(s), Speech::unix_json);
-            });
-        }
+        net::InheritedSockets nothing;
+        net::InheritedSockets& inherited = options.inherited != nullptr ? *options.inherited : nothing;
+        options_.inherited = nullptr;
+        const auto listen = [&](const net::ListenAddress& address, Speech speech) {
+            listeners_.push_back(std::make_unique<net::Listener>(
+                loop, inherited.take_or_open(purpose, address),
+                [this, speech](std::unique_ptr<net::Stream> stream) { accept(std::move(stream), speech); }));
+        };
+        if (!options.unix_path.empty()) listen(options.unix_path, Speech::unix_json);
         if (options.http) {
-            http_.emplace(loop, *options.http,
-                          [this](std::unique_ptr<net::Stream> s) { accept(std::move(s), Speech::http); });
+            listen(*options.http, Speech::http);
+            http_address_ = listeners_.back()->local();
         }
     }
 
     [[nodiscard]] const ServerCounters& counters() const noexcept { return counters_; }
-    [[nodiscard]] std::optional<SocketAddress> http_address() const {
-        return http_ ? std::optional(http_->local()) : std::nullopt;
+    [[nodiscard]] std::optional<SocketAddress> http_address() const { return http_address_; }
+
+    void offer(std::vector<net::OfferedSocket>& sockets) const {
+        for (const auto& listener : listeners_) {
+            const net::ListeningSocket& socket = listener->socket();
+            sockets.push_back({std::string(purpose), net::SocketKind::stream, socket.address(), socket.fd(),
+                               socket.held_elsewhere()});
+        }
+    }
+
+    void pause() {
+        sweep_.stop();
+        for (const auto& listener : listeners_) listener->pause();
+        for (Connection& connection : connections_) connection.stream->pause_reading();
+    }
+
+    [[nodiscard]] bool quiet() const {
+        return std::all_of(connections_.begin(), connections_.end(),
+                           [](const Connection& c) { return c.ending || c.stream->queued() == 0; });
+    }
+
+    [[nodiscard]] std::vector<HandedConnection> hand_over() const {
+        std::vector<HandedConnection> handed;
+        for (const Connection& connection : connections_) {
+            if (!may_be_handed(connection)) continue;
+            UniqueFd copy(::fcntl(connection.stream->fd(), F_DUPFD_CLOEXEC, 3));
+            if (!copy) continue;  // no descriptors left: PowerDNS will have to connect again
+            handed.push_back({std::string(to_string(connection.speech)), std::move(copy), connection.buffer});
+        }
+        return handed;
+    }
+
+    void resume() {
+        for (const auto& listener : listeners_) listener->resume();
+        for (Connection& connection : connections_) {
+            if (!connection.ending) connection.stream->resume_reading();
+            connection.waiting_since.reset();
+        }
+        if (!connections_.empty()) sweep_.start_repeating(options_.patience / 4);
+    }
+
+    void leave() {
+        for (const auto& listener : listeners_) listener->socket().leave_to_others();
+        listeners_.clear();
+        for (auto self = connections_.begin(); self != connections_.end();) {
+            const auto next = std::next(self);
+            if (may_be_handed(*self))
+                connections_.erase(self);
+            else if (!std::exchange(self->ending, true))
+                self->stream->close_when_flushed();
+            self = next;
+        }
+        counters_.connections = connections_.size();
+    }
+
+    void adopt(std::vector<HandedConnection> connections) {
+        for (HandedConnection& handed : connections) {
+            const auto speech = speech_of(handed.connector);
+            if (!speech) continue;  // of a connector that is not known here: closed
+            auto stream = net::Stream::adopt(loop_, std::move(handed.fd));
+            if (!stream) continue;
+            const auto self = accept(std::move(stream), *speech);
+            if (self && !handed.unread.empty()) receive(*self, handed.unread);
+        }
     }
 
   private:
@@ -62,12 +145,16 @@ class Server::Impl {
     };
     using Connections = std::list<Connection>;
 
-    void accept(std::unique_ptr<net::Stream> stream, Speech speech) {
+    static bool may_be_handed(const Connection& connection) {
+        return !connection.ending && connection.stream->fd() >= 0 && connection.stream->queued() == 0;
+    }
+
+    std::optional<Connections::iterator> accept(std::unique_ptr<net::Stream> stream, Speech speech) {
         if (connections_.size() >= options_.max_connections) {
             ++counters_.turned_away;
             log::warning("pdns: more than " + std::to_string(options_.max_connections) +
                          " connections, one is turned away");
-            return;
+            return std::nullopt;
         }
         ++counters_.accepted;
         const auto self = connections_.emplace(connections_.end());
@@ -78,6 +165,7 @@ class Server::Impl {
         self->stream->start({[this, self](ByteSpan bytes) { receive(self, as_text(bytes)); },
                              [this, self](net::StreamEnd) { remove(self); }});
         if (!sweep_.armed()) sweep_.start_repeating(options_.patience / 4);
+        return self;
     }
 
     void remove(Connections::iterator self) {
@@ -241,8 +329,8 @@ class Server::Impl {
     std::string reply_, response_;
     Connections connections_;
     net::Timer sweep_;
-    std::optional<net::Listener> unix_;
-    std::optional<net::Listener> http_;
+    std::vector<std::unique_ptr<net::Listener>> listeners_;
+    std::optional<SocketAddress> http_address_;
 };
 
 Server::Server(net::Loop& loop, const Published<dns::Serving>& serving, const ServerOptions& options)
@@ -256,6 +344,28 @@ const ServerCounters& Server::counters() const noexcept {
 
 std::optional<SocketAddress> Server::http_address() const {
     return impl_->http_address();
+}
+
+void Server::offer(std::vector<net::OfferedSocket>& sockets) const {
+    impl_->offer(sockets);
+}
+void Server::pause() {
+    impl_->pause();
+}
+bool Server::quiet() const {
+    return impl_->quiet();
+}
+std::vector<HandedConnection> Server::hand_over() const {
+    return impl_->hand_over();
+}
+void Server::resume() {
+    impl_->resume();
+}
+void Server::leave() {
+    impl_->leave();
+}
+void Server::adopt(std::vector<HandedConnection> connections) {
+    impl_->adopt(std::move(connections));
 }
 
 }  // namespace fairway::pdns

@@ -11,15 +11,20 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/ip.h"
 #include "base/published.h"
+#include "base/unique_fd.h"
 #include "dns/serving.h"
 
 namespace fairway::net {
+class InheritedSockets;
 class Loop;
-}
+struct OfferedSocket;
+}  // namespace fairway::net
 
 namespace fairway::pdns {
 
@@ -28,6 +33,15 @@ struct ServerOptions {
     std::optional<SocketAddress> http;  // absent: no http connector
     nanoseconds patience = seconds{5};  // for the rest of a request, and for a reply to be read
     size_t max_connections = 256;       // of both connectors together; more are turned away
+    /// What is here need not be bound; read during construction only. Null: nothing is inherited.
+    net::InheritedSockets* inherited = nullptr;
+};
+
+/// An open connection of PowerDNS' as one process gives it to the next.
+struct HandedConnection {
+    std::string connector;  // "unix" or "http"
+    UniqueFd fd;
+    std::string unread;  // the beginning of a request whose rest has not come
 };
 
 /// All grow, but for `connections`.
@@ -53,6 +67,25 @@ class Server {
     [[nodiscard]] const ServerCounters& counters() const noexcept;
     /// Where the http connector really listens; absent without one.
     [[nodiscard]] std::optional<SocketAddress> http_address() const;
+
+    // Handing over to another process: pause, give away, then leave; or resume, as if nothing had happened.
+    // PowerDNS notices nothing while this takes less than its timeout.
+
+    /// What is listened on, for the process that goes on with it.
+    void offer(std::vector<net::OfferedSocket>& sockets) const;
+    /// Reads and accepts nothing more; it all waits in the kernel.
+    void pause();
+    /// Every reply has gone out: each connection is between two requests, or in the middle of receiving one.
+    [[nodiscard]] bool quiet() const;
+    /// Copies of all connections that are quiet. This process must not read from them any more, unless it
+    /// resumes and nobody else has.
+    [[nodiscard]] std::vector<HandedConnection> hand_over() const;
+    void resume();
+    /// Lets go without a word to the peers: another process has the listening sockets and what hand_over()
+    /// gave. Connections that were not quiet get the rest of their replies, then end.
+    void leave();
+    /// Goes on with connections that another process has handed over.
+    void adopt(std::vector<HandedConnection> connections);
 
   private:
     class Impl;

@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "base/unique_fd.h"
+#include "net/inherited_sockets.h"
 #include "net/loop.h"
 #include "pdns/server.h"
 #include "unit/dns/world.h"
@@ -266,4 +267,95 @@ TEST_CASE("more connections than allowed are turned away, and there is room agai
     REQUIRE(running.turn_until([&] { return running.server->counters().connections == 1; }));
     const UniqueFd fourth = running.connect_unix();
     CHECK(running.ask(fourth, hello) == "{\"result\":true}\n");
+}
+
+namespace {
+
+/// What the server listens on, as another process would get it.
+net::InheritedSockets copy_of_sockets(const Server& server) {
+    std::vector<net::OfferedSocket> offered;
+    server.offer(offered);
+    net::InheritedSockets inherited;
+    for (const net::OfferedSocket& socket : offered)
+        inherited.add(
+            {socket.purpose, socket.kind, socket.address, UniqueFd(::dup(socket.fd)), socket.held_elsewhere});
+    return inherited;
+}
+
+}  // namespace
+
+TEST_CASE("another server goes on with the sockets and with connections in any state of a request") {
+    Running running;
+    const UniqueFd idle = running.connect_unix();
+    const UniqueFd partial = running.connect_unix();
+    const UniqueFd waiting = running.connect_unix();
+    const UniqueFd http = running.connect_http();
+    running.ask(idle, hello);
+    running.ask(partial, hello);
+    running.ask(waiting, hello);
+    const std::string first = running.ask(idle, lookup);
+    running.send(http, post(lookup).substr(0, 30));
+    running.send(partial, lookup.substr(0, 20));
+    REQUIRE(running.turn_until([&] { return running.server->counters().connections == 4; }));
+    for (int i = 0; i < 5; ++i) running.loop.run_ready();
+
+    running.server->pause();
+    CHECK(running.server->quiet());
+    running.send(waiting, lookup);  // arrives while nobody reads
+    const UniqueFd late = running.connect_unix();
+    for (int i = 0; i < 5; ++i) running.loop.run_ready();
+    CHECK(running.server->counters().accepted == 4);
+
+    net::InheritedSockets inherited = copy_of_sockets(*running.server);
+    std::vector<HandedConnection> connections = running.server->hand_over();
+    REQUIRE(connections.size() == 4);
+    ServerOptions options;
+    options.unix_path = running.folder.path / "pdns.sock";
+    options.http = SocketAddress{*IpAddress::parse("127.0.0.1"), 0};
+    options.inherited = &inherited;
+    const auto http_address = running.server->http_address();
+    auto next = std::make_unique<Server>(running.loop, running.serving, options);
+    CHECK(inherited.left().empty());
+    CHECK(next->http_address() == http_address);
+    next->adopt(std::move(connections));
+    running.server->leave();
+    running.server.reset();
+    CHECK(std::filesystem::exists(options.unix_path));
+
+    CHECK(running.receive(waiting, "\n") == first);
+    CHECK(running.ask(partial, lookup.substr(20)) == first);
+    CHECK(running.ask(idle, lookup) == first);
+    CHECK(running.ask(late, hello).find("true") != std::string::npos);
+    running.send(http, post(lookup).substr(30));
+    CHECK(running.receive(http, "}").find("200 OK") != std::string::npos);
+    CHECK(next->counters().connections == 5);
+    CHECK(next->counters().junk == 0);
+    next.reset();
+    CHECK_FALSE(std::filesystem::exists(options.unix_path));
+}
+
+TEST_CASE("a server that resumes after a pause has lost nothing") {
+    Running running;
+    const UniqueFd client = running.connect_unix();
+    running.ask(client, hello);
+    const std::string answer = running.ask(client, lookup);
+    running.server->pause();
+    (void)running.server->hand_over();
+    running.send(client, lookup);
+    for (int i = 0; i < 5; ++i) running.loop.run_ready();
+    running.server->resume();
+    CHECK(running.receive(client, "\n") == answer);
+    CHECK(running.server->counters().connections == 1);
+}
+
+TEST_CASE("what cannot be gone on with is closed: a connector that is not known") {
+    Running running;
+    int pair[2];
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == 0);
+    const UniqueFd peer(pair[0]);
+    std::vector<HandedConnection> connections;
+    connections.push_back({"pigeon", UniqueFd(pair[1]), ""});
+    running.server->adopt(std::move(connections));
+    CHECK(running.receive(peer, "").empty());
+    CHECK(running.server->counters().connections == 0);
 }
