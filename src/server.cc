@@ -82,15 +82,11 @@ void write_log(const config::Diagnostic& diagnostic) {
 }
 
 Counters counters_of(const dns::ServerStats& stats) {
-    Counters counters{{"udp_queries", stats.udp_queries},
-                      {"tcp_queries", stats.tcp_queries},
-                      {"dropped", stats.dropped},
-                      {"send_failures", stats.send_failures},
-                      {"with_edns", stats.with_edns},
-                      {"with_ecs", stats.with_ecs},
-                      {"truncated", stats.truncated},
-                      {"last_resort", stats.last_resort},
-                      {"tcp_connections", stats.connections_open}};
+    Counters counters{{"udp_queries", stats.udp_queries},     {"tcp_queries", stats.tcp_queries},
+                      {"tls_queries", stats.tls_queries},     {"dropped", stats.dropped},
+                      {"send_failures", stats.send_failures}, {"with_edns", stats.with_edns},
+                      {"with_ecs", stats.with_ecs},           {"truncated", stats.truncated},
+                      {"last_resort", stats.last_resort},     {"tcp_connections", stats.connections_open}};
     for (size_t rcode = 0; rcode < stats.rcodes.size(); ++rcode) {
         if (stats.rcodes[rcode] != 0)
             counters.emplace_back("rcode_" + std::to_string(rcode), stats.rcodes[rcode]);

@@ -189,12 +189,12 @@ void Answerer::Impl::prepare_edns(const Request& request) {
                                                  request.source, request.unix_seconds);
     }
     // RFC 7828 section 3.3.1: the option means nothing over UDP.
-    if (asked.wants_keepalive && request.transport == Transport::tcp) edns_.keepalive = request.keepalive;
+    if (asked.wants_keepalive && is_stream(request.transport)) edns_.keepalive = request.keepalive;
     if (asked.has_subnet) edns_.subnet = &asked.subnet;
 }
 
 size_t Answerer::Impl::limit(const Request& request, std::span<uint8_t> out) const {
-    if (request.transport == Transport::tcp) return std::min(out.size(), max_tcp_answer);
+    if (is_stream(request.transport)) return std::min(out.size(), max_tcp_answer);
     size_t offered = least_udp;
     if (query_.edns.present)
         offered = std::clamp<size_t>(query_.edns.udp_size, least_udp,

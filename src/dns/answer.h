@@ -17,7 +17,12 @@
 
 namespace fairway::dns {
 
-enum class Transport : uint8_t { udp, tcp };
+enum class Transport : uint8_t { udp, tcp, tls };
+
+/// TCP, bare or under TLS: no packet size bounds an answer, and the source address is not forged.
+[[nodiscard]] constexpr bool is_stream(Transport transport) noexcept {
+    return transport != Transport::udp;
+}
 
 /// One message from a client.
 struct Request {
@@ -25,9 +30,9 @@ struct Request {
     IpAddress source;
     Transport transport = Transport::udp;
     uint32_t unix_seconds = 0;  // for cookies
-    /// TCP only: what edns-tcp-keepalive tells the client, in units of 100 ms (RFC 7828).
+    /// TCP and TLS only: what edns-tcp-keepalive tells the client, in units of 100 ms (RFC 7828).
     uint16_t keepalive = 0;
-    /// TCP only: how many more answers of several messages may begin now.
+    /// TCP and TLS only: how many more answers of several messages may begin now.
     size_t streams_left = 0;
 };
 
@@ -51,7 +56,7 @@ class Answerer {
     Answerer& operator=(Answerer&&) noexcept;
 
     /// Writes the reply to `request` into `out` and returns its size; 0: send nothing. `out` must have room
-    /// for max_udp_answer octets (UDP) or max_tcp_answer (TCP), and must not overlap the request.
+    /// for max_udp_answer octets (UDP) or max_tcp_answer (TCP, TLS), and must not overlap the request.
     [[nodiscard]] size_t answer(const Serving& serving, const Request& request, std::span<uint8_t> out);
     /// Of the last answer().
     [[nodiscard]] const Outcome& outcome() const noexcept;

@@ -49,6 +49,7 @@ struct ServerOptions {
 struct ServerStats {
     uint64_t udp_queries = 0;
     uint64_t tcp_queries = 0;
+    uint64_t tls_queries = 0;
     uint64_t dropped = 0;  // not worth an answer: responses, runts, too long for us
     uint64_t send_failures = 0;
     uint64_t with_edns = 0;

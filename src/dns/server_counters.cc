@@ -17,7 +17,10 @@ void WorkerCounters::use_model(const std::shared_ptr<const Model>& model) {
 }
 
 void WorkerCounters::count(Transport transport, const Outcome& outcome) noexcept {
-    (transport == Transport::udp ? udp_queries_ : tcp_queries_).add();
+    (transport == Transport::udp   ? udp_queries_
+     : transport == Transport::tcp ? tcp_queries_
+                                   : tls_queries_)
+        .add();
     if (!outcome.answered) {
         dropped.add();
         return;
@@ -42,6 +45,7 @@ void WorkerCounters::add_names(const Steered& steered, ServerStats& stats) {
 void WorkerCounters::add_to(ServerStats& stats) {
     stats.udp_queries += udp_queries_.get();
     stats.tcp_queries += tcp_queries_.get();
+    stats.tls_queries += tls_queries_.get();
     stats.dropped += dropped.get();
     stats.send_failures += send_failures.get();
     stats.with_edns += with_edns_.get();

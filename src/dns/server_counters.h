@@ -59,6 +59,7 @@ class alignas(128) WorkerCounters {
 
     Counter udp_queries_;
     Counter tcp_queries_;
+    Counter tls_queries_;
     Counter with_edns_;
     Counter with_ecs_;
     Counter truncated_;

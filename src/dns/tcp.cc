@@ -4,20 +4,30 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <system_error>
 
 namespace fairway::dns {
 namespace {
 
 constexpr size_t length_size = 2;
 constexpr size_t read_size = 16 * 1024;  // octets read from one connection before others have their turn
-constexpr size_t keep_capacity = 8192;   // octets of buffer that an idle connection may keep
-constexpr int accepts_at_once = 64;
-constexpr size_t stream_messages_at_once = 4;  // of one connection before others have their turn
-constexpr uint8_t client_bits_v6 = 64;         // one subscriber
+constexpr uint8_t client_bits_v6 = 64;   // one subscriber
+constexpr milliseconds accept_pause{100};
+
+// A turn's work in units of one small answer, about a microsecond and a half.
+constexpr uint32_t units_of_turn = 128;
+constexpr uint32_t units_of_connection = 32;  // for one connection, before the next in the queue
+constexpr uint32_t units_of_read = 1;
+constexpr size_t octets_of_unit = 1024;  // large answers count by their size
+constexpr int events_of_turn = 32;
+constexpr int accepts_of_turn = 16;
+constexpr int expired_of_turn = 32;
 
 IpAddress client_of(const IpAddress& peer) {
     return peer.is_v4() ? peer : peer.masked(client_bits_v6);
@@ -27,54 +37,125 @@ UniqueFd open_spare() {
     return UniqueFd(open("/dev/null", O_RDONLY | O_CLOEXEC));
 }
 
+uint32_t units_of_answer(size_t octets) {
+    return 1 + static_cast<uint32_t>(octets / octets_of_unit);
+}
+
+void spend(uint32_t& left, uint32_t units) {
+    left -= std::min(left, units);
+}
+
 }  // namespace
 
-struct TcpConnections::Connection {
-    Connection(UniqueFd socket, const IpAddress& from, size_t max_message)
-        : fd(std::move(socket)), peer(from), framing(max_message) {}
-
-    [[nodiscard]] size_t unsent() const noexcept { return out.size() - sent; }
-
-    UniqueFd fd;
-    IpAddress peer;
-    TcpFraming framing;
-    std::vector<uint8_t> out;                // answers with their lengths
-    size_t sent = 0;                         // of out
-    bool peer_is_done = false;               // has closed its side; what it asked before is still answered
-    uint32_t watched = 0;                    // epoll events
-    MonotonicTime active;                    // last whole question, or last time all answers had been taken
-    std::unique_ptr<ResponseStream> stream;  // to be sent before the next question is looked at
-    MonotonicTime stream_end;                // when it must be through
-    List::iterator self;
-    std::list<Connection*>::iterator in_client;
+// What epoll's data.ptr points to.
+struct TcpConnections::Watched {
+    enum class Kind : uint8_t { listener, connection };
+    explicit Watched(Kind what) noexcept : kind(what) {}
+    Kind kind;
 };
 
-TcpConnections::TcpConnections(int epoll, const ServerLimits& limits, WorkerCounters& counters)
-    : epoll_(epoll),
+struct TcpConnections::Listener : Watched {
+    explicit Listener(int socket) noexcept : Watched(Kind::listener), fd(socket) {}
+    int fd;
+};
+
+struct TcpConnections::Connection : Watched {
+    Connection(UniqueFd socket, const IpAddress& from, size_t max_message)
+        : Watched(Kind::connection), channel(std::move(socket)), peer(from), framing(max_message) {}
+
+    TcpChannel channel;
+    IpAddress peer;
+    TcpFraming framing;
+    std::unique_ptr<ResponseStream> stream;  // to be sent before the next question is looked at
+    MonotonicTime stream_end;                // when it must be through
+    bool peer_is_done = false;               // has closed its side; what it asked before is still answered
+    uint32_t events = 0;   // that epoll told of and that wait for this connection's piece of a turn
+    uint32_t watched = 0;  // epoll events
+    MonotonicTime active;  // last whole question, or last time all answers had been taken
+    List::iterator self;
+    std::list<Connection*>::iterator in_client;
+    std::list<Connection*>::iterator in_queue;  // of ready_ or resting_
+    bool is_ready = false;
+};
+
+struct TcpConnections::Turn {
+    const std::shared_ptr<const Serving>& serving;
+    Answerer& answerer;
+    MonotonicTime now;
+    uint32_t unix_seconds;
+    uint32_t left = units_of_turn;
+    int accepts_left = accepts_of_turn;  // of their own, so that no flood of newcomers starves who is there
+};
+
+TcpConnections::TcpConnections(const ServerLimits& limits, WorkerCounters& counters)
+    : epoll_(epoll_create1(EPOLL_CLOEXEC)),
       limits_(limits),
       counters_(counters),
       spare_(open_spare()),
-      scratch_(std::max(read_size, length_size + Answerer::max_tcp_answer)) {}
+      scratch_(std::max(read_size, length_size + Answerer::max_tcp_answer)) {
+    if (!epoll_) throw std::system_error(errno, std::generic_category(), "cannot wait for TCP connections");
+}
 
 TcpConnections::~TcpConnections() {
     while (close_oldest()) {
     }
 }
 
-TcpConnections::Accepted TcpConnections::accept(int listener, MonotonicTime now) {
-    for (int i = 0; i < accepts_at_once; ++i) {
+void TcpConnections::listen(int listener) {
+    listeners_.emplace_back(listener);
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.ptr = static_cast<Watched*>(&listeners_.back());
+    if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, listener, &event) != 0)
+        throw std::system_error(errno, std::generic_category(), "cannot watch a DNS socket");
+}
+
+void TcpConnections::set_listeners(uint32_t events) {
+    for (Listener& listener : listeners_) {
+        epoll_event event{};
+        event.events = events;
+        event.data.ptr = static_cast<Watched*>(&listener);
+        (void)epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, listener.fd, &event);
+    }
+}
+
+void TcpConnections::turn(const std::shared_ptr<const Serving>& serving, Answerer& answerer,
+                          MonotonicTime now, uint32_t unix_seconds) {
+    Turn turn{serving, answerer, now, unix_seconds};
+    if (resume_ && now >= *resume_) {
+        resume_.reset();
+        set_listeners(EPOLLIN);
+    }
+    std::array<epoll_event, events_of_turn> events{};
+    const int count = epoll_wait(epoll_.get(), events.data(), events_of_turn, 0);
+    for (int i = 0; i < count; ++i) {
+        const epoll_event& event = events[static_cast<size_t>(i)];
+        auto* watched = static_cast<Watched*>(event.data.ptr);
+        if (watched->kind == Watched::Kind::listener)
+            accept(static_cast<Listener&>(*watched), turn);
+        else
+            make_ready(static_cast<Connection&>(*watched), event.events);
+    }
+    // Who is not through goes to the end of the queue.
+    while (turn.left > 0 && !ready_.empty()) serve(*ready_.front(), turn);
+    expire(now);
+    closed_.clear();
+}
+
+void TcpConnections::accept(Listener& listener, Turn& turn) {
+    for (; turn.accepts_left > 0; --turn.accepts_left) {
         sockaddr_storage from{};
         socklen_t size = sizeof from;
         UniqueFd fd(
-            accept4(listener, reinterpret_cast<sockaddr*>(&from), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
+            accept4(listener.fd, reinterpret_cast<sockaddr*>(&from), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
         if (fd) {
             const auto peer = SocketAddress::from_sockaddr(reinterpret_cast<const sockaddr*>(&from));
-            if (peer) add(std::move(fd), peer->address, now);
+            if (peer) add(std::move(fd), peer->address, turn.now);
             continue;
         }
         switch (errno) {
             case EAGAIN:
-                return Accepted::all;
+                return;
             case EMFILE:
             case ENFILE: {
                 // Room is made as for the connection limit. With nothing of ours to close, the newcomer is
@@ -85,22 +166,24 @@ TcpConnections::Accepted TcpConnections::accept(int listener, MonotonicTime now)
                 }
                 spare_.reset();
                 const bool turned_away =
-                    UniqueFd(accept4(listener, nullptr, nullptr, SOCK_CLOEXEC)).get() >= 0;
+                    UniqueFd(accept4(listener.fd, nullptr, nullptr, SOCK_CLOEXEC)).get() >= 0;
                 spare_ = open_spare();
-                if (!spare_) return Accepted::pause;
                 // The lack of a descriptor is found before the lack of a newcomer.
-                if (!turned_away) return Accepted::all;
-                continue;
+                if (spare_ && turned_away) continue;
+                if (spare_) return;
+                break;
             }
             case ENOBUFS:
             case ENOMEM:
-                return Accepted::pause;
+                break;
             default:
                 // The client was faster to leave, or a firewall said no: not our trouble.
                 continue;
         }
+        resume_ = turn.now + accept_pause;
+        set_listeners(0);
+        return;
     }
-    return Accepted::some;
 }
 
 void TcpConnections::add(UniqueFd fd, const IpAddress& peer, MonotonicTime now) {
@@ -119,25 +202,26 @@ void TcpConnections::add(UniqueFd fd, const IpAddress& peer, MonotonicTime now) 
     connection.self = std::prev(connections_.end());
     connection.active = now;
     auto& of_client = clients_[client_of(peer)].connections;
-    of_client.push_back(&connection);
-    connection.in_client = std::prev(of_client.end());
+    connection.in_client = of_client.insert(of_client.end(), &connection);
+    connection.in_queue = resting_.insert(resting_.end(), &connection);
     counters_.connections_accepted.add();
     counters_.connections_open.add();
 
     epoll_event event{};
     event.events = EPOLLIN;
-    event.data.ptr = &connection;
+    event.data.ptr = static_cast<Watched*>(&connection);
     connection.watched = event.events;
-    if (epoll_ctl(epoll_, EPOLL_CTL_ADD, connection.fd.get(), &event) != 0) close(connection);
+    if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, connection.channel.fd(), &event) != 0) close(connection);
 }
 
 void TcpConnections::close(Connection& connection) {
-    if (!connection.fd) return;
+    if (!connection.channel.is_open()) return;
+    connection.channel.close();
     end_stream(connection);
-    connection.fd.reset();  // takes it out of epoll too
     const auto client = clients_.find(client_of(connection.peer));
     client->second.connections.erase(connection.in_client);
     if (client->second.connections.empty()) clients_.erase(client);
+    (connection.is_ready ? ready_ : resting_).erase(connection.in_queue);
     closed_.splice(closed_.end(), connections_, connection.self);
     counters_.connections_open.subtract(1);
 }
@@ -155,100 +239,94 @@ void TcpConnections::touch(Connection& connection, MonotonicTime now) {
     of_client.splice(of_client.end(), of_client, connection.in_client);
 }
 
-void TcpConnections::handle(void* data, uint32_t events, const std::shared_ptr<const Serving>& serving,
-                            Answerer& answerer, MonotonicTime now, uint32_t unix_seconds) {
-    Connection& connection = *static_cast<Connection*>(data);
-    if (!connection.fd) return;  // closed by an earlier event of the same round
-    bool good = (events & EPOLLERR) == 0;
-    if (good && (events & EPOLLOUT) != 0) good = flush(connection, now);
-    if (good && (events & (EPOLLIN | EPOLLHUP)) != 0 && !connection.peer_is_done) good = read(connection);
-    if (good) good = answer_all(connection, serving, answerer, now, unix_seconds);
-    if (good && connection.peer_is_done && connection.unsent() == 0 && connection.stream == nullptr)
-        good = false;
-    if (good)
-        watch(connection);
-    else
-        close(connection);
+void TcpConnections::make_ready(Connection& connection, uint32_t events) {
+    // Closed by an earlier event of the same turn.
+    if (!connection.channel.is_open()) return;
+    connection.events |= events;
+    if (connection.is_ready) return;
+    ready_.splice(ready_.end(), resting_, connection.in_queue);
+    connection.is_ready = true;
 }
 
-bool TcpConnections::read(Connection& connection) {
-    const ssize_t count = recv(connection.fd.get(), scratch_.data(), read_size, 0);
-    if (count > 0)
-        connection.framing.append(ByteSpan(scratch_).first(static_cast<size_t>(count)));
-    else if (count == 0)
-        connection.peer_is_done = true;
-    else if (errno != EAGAIN && errno != EINTR)
-        return false;
-    return true;
+void TcpConnections::serve(Connection& connection, Turn& turn) {
+    resting_.splice(resting_.end(), ready_, connection.in_queue);
+    connection.is_ready = false;
+    if (!advance(connection, turn) || !watch(connection)) close(connection);
 }
 
-bool TcpConnections::answer_all(Connection& connection, const std::shared_ptr<const Serving>& serving,
-                                Answerer& answerer, MonotonicTime now, uint32_t unix_seconds) {
-    const auto is_over = [&connection] {
-        return connection.framing.failed() && connection.unsent() == 0 && connection.stream == nullptr;
-    };
-    size_t streamed = 0;
-    while (true) {
-        // A reader that does not keep up is not asked for more questions.
-        while (connection.unsent() < limits_.write_queue) {
-            if (connection.stream != nullptr) {
-                if (streamed == stream_messages_at_once) break;
-                ++streamed;
-                const size_t size = connection.stream->next(
-                    std::span(scratch_).subspan(length_size, ResponseStream::max_message), unix_seconds);
-                if (size == 0)
-                    end_stream(connection);
-                else
-                    append_answer(connection, size);
+bool TcpConnections::advance(Connection& connection, Turn& turn) {
+    const uint32_t events = std::exchange(connection.events, 0);
+    bool may_read = (events & (EPOLLIN | EPOLLHUP)) != 0 && !connection.peer_is_done;
+    const uint32_t share = std::min(turn.left, units_of_connection);
+    uint32_t left = share;
+    bool good = (events & EPOLLERR) == 0 && flush(connection, turn.now);
+    while (good && left > 0) {
+        const Stopped stopped = answer_some(connection, turn, left);
+        good = stopped != Stopped::broken && flush(connection, turn.now);
+        if (!good || is_full(connection)) break;
+        // Questions may wait in the buffer that stopped at the full queue, of which no event will tell.
+        if (stopped != Stopped::idle) continue;
+        // More are read when those before them have been answered, once a turn.
+        if (!may_read || connection.framing.failed()) break;
+        may_read = false;
+        spend(left, units_of_read);
+        const auto read = connection.channel.read(std::span(scratch_).first(read_size), connection.framing);
+        good = read != TcpChannel::Read::broken;
+        connection.peer_is_done = read == TcpChannel::Read::end;
+    }
+    spend(turn.left, std::max(uint32_t{1}, share - left));
+    const bool has_unsent = connection.channel.unsent() > 0;
+    if (!good || (connection.framing.failed() && !has_unsent)) return false;
+    if (left == 0 && !is_full(connection)) {
+        make_ready(connection, 0);
+        return true;
+    }
+    return !connection.peer_is_done || has_unsent;
+}
+
+TcpConnections::Stopped TcpConnections::answer_some(Connection& connection, Turn& turn, uint32_t& left) {
+    // A reader that does not keep up is not asked for more questions.
+    while (!is_full(connection)) {
+        if (left == 0) return Stopped::turn_is_over;
+        const auto room = std::span(scratch_).subspan(length_size, Answerer::max_tcp_answer);
+        size_t size = 0;
+        if (connection.stream != nullptr) {
+            size = connection.stream->next(room.first(ResponseStream::max_message), turn.unix_seconds);
+            if (size == 0) {
+                end_stream(connection);
                 continue;
             }
-            const Answered answered = answer_next(connection, serving, answerer, now, unix_seconds);
-            if (answered == Answered::junk) return false;
-            if (answered == Answered::nothing) break;
+        } else {
+            const auto message = connection.framing.next();
+            if (!message) return Stopped::idle;
+            size = answer(connection, *message, turn, room);
+            if (size == 0) return Stopped::broken;  // what is no question over TCP is no accident
         }
-        if (is_over()) return false;
-        const bool was_full = connection.unsent() >= limits_.write_queue;
-        if (!flush(connection, now)) return false;
-        // The rest of a stream comes when the socket can be written, which is asked for.
-        if (connection.stream != nullptr) break;
-        // Questions may wait in the buffer that stopped at the full queue, of which no event will tell.
-        if (!was_full || connection.unsent() >= limits_.write_queue) break;
+        scratch_[0] = static_cast<uint8_t>(size >> 8);
+        scratch_[1] = static_cast<uint8_t>(size);
+        connection.channel.write(std::span(scratch_).first(length_size + size));
+        spend(left, units_of_answer(size));
     }
-    return !is_over();
+    return Stopped::queue_is_full;
 }
 
-TcpConnections::Answered TcpConnections::answer_next(Connection& connection,
-                                                     const std::shared_ptr<const Serving>& serving,
-                                                     Answerer& answerer, MonotonicTime now,
-                                                     uint32_t unix_seconds) {
-    const auto message = connection.framing.next();
-    if (!message) return Answered::nothing;
-    touch(connection, now);
+size_t TcpConnections::answer(Connection& connection, ByteSpan message, Turn& turn, std::span<uint8_t> room) {
+    touch(connection, turn.now);
     Request request;
-    request.message = *message;
+    request.message = message;
     request.source = connection.peer;
     request.transport = Transport::tcp;
-    request.unix_seconds = unix_seconds;
+    request.unix_seconds = turn.unix_seconds;
     request.keepalive = static_cast<uint16_t>(idle_time().count() / 100);
     request.streams_left = limits_.streams - std::min<size_t>(limits_.streams, streaming_.size());
-    const size_t size = answerer.answer(*serving, request,
-                                        std::span(scratch_).subspan(length_size, Answerer::max_tcp_answer));
-    counters_.count(Transport::tcp, answerer.outcome());
-    if (size == 0) return Answered::junk;  // what is no question over TCP is no accident
-    append_answer(connection, size);
-    connection.stream = answerer.take_stream(serving);
+    const size_t size = turn.answerer.answer(*turn.serving, request, room);
+    counters_.count(request.transport, turn.answerer.outcome());
+    connection.stream = turn.answerer.take_stream(turn.serving);
     if (connection.stream != nullptr) {
-        connection.stream_end = now + limits_.stream;
+        connection.stream_end = turn.now + limits_.stream;
         streaming_.push_back(&connection);
     }
-    return Answered::question;
-}
-
-void TcpConnections::append_answer(Connection& connection, size_t size) {
-    scratch_[0] = static_cast<uint8_t>(size >> 8);
-    scratch_[1] = static_cast<uint8_t>(size);
-    connection.out.insert(connection.out.end(), scratch_.begin(),
-                          scratch_.begin() + static_cast<std::ptrdiff_t>(length_size + size));
+    return size;
 }
 
 void TcpConnections::end_stream(Connection& connection) {
@@ -257,52 +335,33 @@ void TcpConnections::end_stream(Connection& connection) {
     std::erase(streaming_, &connection);
 }
 
+bool TcpConnections::is_full(const Connection& connection) const noexcept {
+    return connection.channel.unsent() >= limits_.write_queue;
+}
+
 bool TcpConnections::flush(Connection& connection, MonotonicTime now) {
-    if (connection.unsent() == 0) return true;
-    const size_t before = connection.unsent();
-    while (connection.unsent() > 0) {
-        const ssize_t count = send(connection.fd.get(), connection.out.data() + connection.sent,
-                                   connection.unsent(), MSG_NOSIGNAL);
-        if (count >= 0)
-            connection.sent += static_cast<size_t>(count);
-        else if (errno == EAGAIN || errno == ENOBUFS)
-            break;
-        else if (errno != EINTR)
-            return false;
-    }
-    if (connection.unsent() == 0) {
-        connection.out.clear();
-        connection.sent = 0;
-        if (connection.stream == nullptr && connection.out.capacity() > keep_capacity)
-            connection.out.shrink_to_fit();
-        touch(connection, now);
-    } else if (connection.stream != nullptr && connection.unsent() < before) {
-        // The queue of a stream may never be empty; whether the whole takes too long is another question.
-        touch(connection, now);
-    }
-    if (connection.sent > limits_.write_queue) {
-        connection.out.erase(connection.out.begin(),
-                             connection.out.begin() + static_cast<std::ptrdiff_t>(connection.sent));
-        connection.sent = 0;
-    }
+    const size_t before = connection.channel.unsent();
+    if (before == 0) return true;
+    if (!connection.channel.flush()) return false;
+    const size_t after = connection.channel.unsent();
+    // The queue of a stream may never be empty; whether the whole takes too long is another question.
+    if (after == 0 || (connection.stream != nullptr && after < before)) touch(connection, now);
     return true;
 }
 
-void TcpConnections::watch(Connection& connection) {
+bool TcpConnections::watch(Connection& connection) {
+    // What waits for its next piece of a turn needs no event, and must not fill the list of events.
     uint32_t wanted = 0;
-    if (!connection.peer_is_done && !connection.framing.failed() && connection.stream == nullptr &&
-        connection.unsent() < limits_.write_queue)
+    if (!connection.peer_is_done && !connection.framing.failed() && !connection.is_ready &&
+        !is_full(connection))
         wanted |= EPOLLIN;
-    if (connection.unsent() > 0 || connection.stream != nullptr) wanted |= EPOLLOUT;
-    if (wanted == connection.watched) return;
+    if (connection.channel.unsent() > 0) wanted |= EPOLLOUT;
+    if (wanted == connection.watched) return true;
     epoll_event event{};
     event.events = wanted;
-    event.data.ptr = &connection;
-    if (epoll_ctl(epoll_, EPOLL_CTL_MOD, connection.fd.get(), &event) != 0) {
-        close(connection);
-        return;
-    }
+    event.data.ptr = static_cast<Watched*>(&connection);
     connection.watched = wanted;
+    return epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, connection.channel.fd(), &event) == 0;
 }
 
 milliseconds TcpConnections::idle_time() const noexcept {
@@ -316,21 +375,22 @@ milliseconds TcpConnections::idle_time() const noexcept {
 }
 
 void TcpConnections::expire(MonotonicTime now) {
-    while (!connections_.empty() && now - connections_.front().active >= idle_time()) {
+    for (int i = 0; i < expired_of_turn; ++i) {
+        if (connections_.empty() || now - connections_.front().active < idle_time()) break;
         close(connections_.front());
         counters_.connections_closed_idle.add();
     }
     while (!streaming_.empty() && now >= streaming_.front()->stream_end) close(*streaming_.front());
 }
 
-void TcpConnections::drop_closed() {
-    closed_.clear();
-}
-
 std::optional<MonotonicTime> TcpConnections::deadline() const {
-    if (connections_.empty()) return std::nullopt;
-    const MonotonicTime idle = connections_.front().active + idle_time();
-    return streaming_.empty() ? idle : std::min(idle, streaming_.front()->stream_end);
+    std::optional<MonotonicTime> first = resume_;
+    if (!connections_.empty()) {
+        const MonotonicTime idle = connections_.front().active + idle_time();
+        first = first ? std::min(*first, idle) : idle;
+    }
+    if (!streaming_.empty()) first = std::min(*first, streaming_.front()->stream_end);
+    return first;
 }
 
 }  // namespace fairway::dns

@@ -2,12 +2,13 @@
 #pragma once
 // DNS over TCP (RFC 7766) for one worker: its connections, their limits and timeouts. Everything is bounded:
 // how many connections there are, how long one may be idle or trickle, how much a slow reader may leave
-// unread.
-
-#include <sys/epoll.h>
+// unread, and how much work is done before UDP has its turn again.
+//
+// The connections have an epoll of their own inside the worker's, so that thousands of them that are ready
+// never stand between the worker and its UDP sockets. Those that have work wait in a queue, and each gets a
+// piece of the turn: a long pipeline does not hold up the connections behind it.
 
 #include <cstdint>
-#include <functional>
 #include <list>
 #include <memory>
 #include <optional>
@@ -20,64 +21,73 @@
 #include "dns/answer.h"
 #include "dns/server.h"
 #include "dns/server_counters.h"
-#include "dns/tcp_framing.h"
+#include "dns/tcp_channel.h"
 
 namespace fairway::dns {
 
 class TcpConnections {
   public:
-    /// `epoll` is the worker's, and gets each connection with its address as data.ptr. `limits` are this
-    /// worker's share.
-    TcpConnections(int epoll, const ServerLimits& limits, WorkerCounters& counters);
+    /// `limits` are this worker's share. Throws std::system_error when the kernel gives no epoll.
+    TcpConnections(const ServerLimits& limits, WorkerCounters& counters);
     ~TcpConnections();
     TcpConnections(const TcpConnections&) = delete;
     TcpConnections& operator=(const TcpConnections&) = delete;
 
-    enum class Accepted : uint8_t {
-        all,    // nothing more waits
-        some,   // ask again soon
-        pause,  // the system is out of memory: ask again a little later
-    };
-    /// Takes waiting connections off a listening socket.
-    Accepted accept(int listener, MonotonicTime now);
-    /// Handles what epoll said about the connection behind `data`. It may be gone afterwards, and so may
-    /// others: drop_closed() frees them once the worker is through with its events.
-    void handle(void* data, uint32_t events, const std::shared_ptr<const Serving>& serving,
-                Answerer& answerer, MonotonicTime now, uint32_t unix_seconds);
-    /// Closes what was idle too long, and streams that take too long.
-    void expire(MonotonicTime now);
-    void drop_closed();
-    /// When expire() has work; nothing while there are no connections.
+    /// Takes connections from this listening socket from now on; it must stay open. Throws
+    /// std::system_error.
+    void listen(int listener);
+
+    /// Readable when a turn() is due.
+    [[nodiscard]] int fd() const noexcept { return epoll_.get(); }
+    /// Whether a turn() has work of which fd() will not tell: what the last one had no time for.
+    [[nodiscard]] bool is_pending() const noexcept { return !ready_.empty(); }
+    /// When a turn() is due whatever fd() says: somebody was idle or streamed too long. Nothing while nobody
+    /// is there.
     [[nodiscard]] std::optional<MonotonicTime> deadline() const;
+    /// Does a bounded piece of the work there is, some hundred microseconds of it: accepts, reads, answers,
+    /// sends, closes who was idle or streamed too long.
+    void turn(const std::shared_ptr<const Serving>& serving, Answerer& answerer, MonotonicTime now,
+              uint32_t unix_seconds);
 
   private:
+    struct Watched;
+    struct Listener;
     struct Connection;
+    struct Turn;
     using List = std::list<Connection>;
     struct Client {
         std::list<Connection*> connections;  // idle longest first
     };
 
+    void accept(Listener& listener, Turn& turn);
+    void set_listeners(uint32_t events);
     void add(UniqueFd fd, const IpAddress& peer, MonotonicTime now);
     void close(Connection& connection);
     bool close_oldest();
     void touch(Connection& connection, MonotonicTime now);
-    bool read(Connection& connection);
-    bool answer_all(Connection& connection, const std::shared_ptr<const Serving>& serving, Answerer& answerer,
-                    MonotonicTime now, uint32_t unix_seconds);
-    enum class Answered : uint8_t { question, nothing, junk };
-    Answered answer_next(Connection& connection, const std::shared_ptr<const Serving>& serving,
-                         Answerer& answerer, MonotonicTime now, uint32_t unix_seconds);
-    void append_answer(Connection& connection, size_t size);
+    void make_ready(Connection& connection, uint32_t events);
+    void serve(Connection& connection, Turn& turn);
+    bool advance(Connection& connection, Turn& turn);
+    enum class Stopped : uint8_t { idle, queue_is_full, turn_is_over, broken };
+    Stopped answer_some(Connection& connection, Turn& turn, uint32_t& left);
+    [[nodiscard]] bool is_full(const Connection& connection) const noexcept;
+    size_t answer(Connection& connection, ByteSpan message, Turn& turn, std::span<uint8_t> room);
     void end_stream(Connection& connection);
     bool flush(Connection& connection, MonotonicTime now);
-    void watch(Connection& connection);
+    bool watch(Connection& connection);
+    void expire(MonotonicTime now);
     [[nodiscard]] milliseconds idle_time() const noexcept;
 
-    int epoll_;
+    UniqueFd epoll_;
     ServerLimits limits_;
     WorkerCounters& counters_;
+    std::list<Listener> listeners_;
+    /// Listeners that ran into a lack of memory rest until then; level-triggered epoll would spin.
+    std::optional<MonotonicTime> resume_;
     List connections_;                    // idle longest first
-    List closed_;                         // kept while events may still name them
+    List closed_;                         // kept while events of this turn may still name them
+    std::list<Connection*> ready_;        // has work, in the order in which it came
+    std::list<Connection*> resting_;      // has none
     std::vector<Connection*> streaming_;  // in the order in which their streams began
     std::unordered_map<IpAddress, Client> clients_;
     UniqueFd spare_;  // given up for a moment when there are no file descriptors left

@@ -13,13 +13,13 @@
 #include "dns/authority.h"
 #include "dns/tcp.h"
 #include "dns/udp.h"
+#include "dns/worker_share.h"
 
 namespace fairway::dns {
 namespace {
 
 constexpr int events_at_once = 64;
 constexpr int batches_at_once = 16;  // of UDP on one socket before the other sockets have their turn
-constexpr milliseconds accept_pause{100};
 
 uint32_t unix_seconds_now() noexcept {
     return static_cast<uint32_t>(time(nullptr));
@@ -30,7 +30,6 @@ uint32_t unix_seconds_now() noexcept {
 Worker::Worker(std::vector<ListenSockets> sockets, const ServerLimits& limits,
                const Published<Serving>& serving)
     : sockets_(std::move(sockets)),
-      limits_(limits),
       serving_(serving),
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
       wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
@@ -38,10 +37,12 @@ Worker::Worker(std::vector<ListenSockets> sockets, const ServerLimits& limits,
       batch_(std::make_unique<UdpBatch>()) {
     if (!epoll_ || !wake_)
         throw std::system_error(errno, std::generic_category(), "cannot start a DNS worker");
+    connections_ = std::make_unique<TcpConnections>(limits, *counters_);
     watch(wake_.get(), &wake_);
+    watch(connections_->fd(), connections_.get());
     for (ListenSockets& pair : sockets_) {
         watch(pair.udp.get(), &pair.udp);
-        watch(pair.tcp.get(), &pair.tcp);
+        connections_->listen(pair.tcp.get());
     }
 }
 
@@ -61,65 +62,55 @@ void Worker::stop() noexcept {
     [[maybe_unused]] const ssize_t written = write(wake_.get(), &one, sizeof one);
 }
 
-void Worker::serve_udp(int fd, Published<Serving>::Reader& reader) {
+bool Worker::serve_udp(int fd, Published<Serving>::Reader& reader) {
     for (int i = 0; i < batches_at_once; ++i) {
         const Serving& serving = reader.get();
         counters_->use_model(serving.authority->model_pointer());
         if (batch_->serve(fd, serving, answerer_, *counters_, unix_seconds_now()) < UdpBatch::max_messages)
-            return;
+            return false;
     }
+    return true;
 }
 
 void Worker::run() {
+    using Clock = std::chrono::steady_clock;
     Published<Serving>::Reader reader(serving_);
-    TcpConnections connections(epoll_.get(), limits_, *counters_);
+    WorkerShare share;
+    bool connections_wait = false;  // for UDP to let them
     std::array<epoll_event, events_at_once> events{};
-    // Listeners that ran into a lack of memory rest until then; level-triggered epoll would spin.
-    std::optional<MonotonicTime> resume;
-    const auto set_listeners = [this](uint32_t wanted) {
-        for (ListenSockets& pair : sockets_) {
-            epoll_event event{};
-            event.events = wanted;
-            event.data.ptr = &pair.tcp;
-            (void)epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, pair.tcp.get(), &event);
-        }
-    };
     while (true) {
-        auto until = connections.deadline();
-        if (resume) until = until ? std::min(*until, *resume) : *resume;
+        const auto until = connections_->deadline();
         int timeout = -1;
-        if (until) {
-            const auto left = std::chrono::ceil<milliseconds>(*until - std::chrono::steady_clock::now());
+        if (connections_wait) {
+            timeout = 0;
+        } else if (until) {
+            const auto left = std::chrono::ceil<milliseconds>(*until - Clock::now());
             timeout = static_cast<int>(std::clamp<int64_t>(left.count(), 0, 60'000));
         }
         const int count = epoll_wait(epoll_.get(), events.data(), events_at_once, timeout);
-        const MonotonicTime now = std::chrono::steady_clock::now();
-        if (resume && now >= *resume) {
-            resume.reset();
-            set_listeners(EPOLLIN);
-        }
+        bool udp_waits = false;
         for (int i = 0; i < count; ++i) {
-            const epoll_event& event = events[static_cast<size_t>(i)];
-            if (event.data.ptr == &wake_) return;
-            const auto owner =
-                std::find_if(sockets_.begin(), sockets_.end(), [&event](const ListenSockets& pair) {
-                    return event.data.ptr == &pair.udp || event.data.ptr == &pair.tcp;
-                });
-            if (owner != sockets_.end() && event.data.ptr == &owner->udp) {
-                serve_udp(owner->udp.get(), reader);
-            } else if (owner != sockets_.end()) {
-                if (connections.accept(owner->tcp.get(), now) == TcpConnections::Accepted::pause) {
-                    resume = now + accept_pause;
-                    set_listeners(0);
-                }
-            } else {
-                const std::shared_ptr<const Serving>& serving = reader.shared();
-                counters_->use_model(serving->authority->model_pointer());
-                connections.handle(event.data.ptr, event.events, serving, answerer_, now, unix_seconds_now());
+            const void* what = events[static_cast<size_t>(i)].data.ptr;
+            if (what == &wake_) {
+                connections_.reset();
+                return;
             }
+            if (what == connections_.get())
+                connections_wait = true;
+            else
+                udp_waits = serve_udp(static_cast<const UniqueFd*>(what)->get(), reader) || udp_waits;
         }
-        connections.expire(now);
-        connections.drop_closed();
+        const MonotonicTime now = Clock::now();
+        if (!connections_wait && !(until && now >= *until)) continue;
+        if (!share.may_serve_connections(now, udp_waits)) {
+            connections_wait = true;
+            continue;
+        }
+        const std::shared_ptr<const Serving>& serving = reader.shared();
+        counters_->use_model(serving->authority->model_pointer());
+        connections_->turn(serving, answerer_, now, unix_seconds_now());
+        share.served_connections(now, Clock::now());
+        connections_wait = connections_->is_pending();
     }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// One thread of the DNS server: waits on its sockets, hands UDP and TCP to those who know them.
+// One thread of the DNS server: waits on its sockets, hands UDP and TCP to those who know them, and sees to
+// it that connections do not keep UDP waiting.
 
 #include <memory>
 #include <vector>
@@ -23,7 +24,7 @@ class Worker {
     Worker(const Worker&) = delete;
     Worker& operator=(const Worker&) = delete;
 
-    /// The thread's function: answers until stop().
+    /// The thread's function, once: answers until stop(), then closes all connections.
     void run();
     /// Any thread: run() returns soon.
     void stop() noexcept;
@@ -32,15 +33,16 @@ class Worker {
 
   private:
     void watch(int fd, void* data);
-    void serve_udp(int fd, Published<Serving>::Reader& serving);
+    /// Whether more waits on the socket.
+    bool serve_udp(int fd, Published<Serving>::Reader& serving);
 
     std::vector<ListenSockets> sockets_;
-    ServerLimits limits_;
     const Published<Serving>& serving_;
     UniqueFd epoll_;
     UniqueFd wake_;
     std::unique_ptr<WorkerCounters> counters_;
     std::unique_ptr<class UdpBatch> batch_;
+    std::unique_ptr<class TcpConnections> connections_;
     Answerer answerer_;
 };
 
