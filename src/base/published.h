@@ -53,6 +53,8 @@ class Published {
             if (version != version_) refresh(version);
             return value_;
         }
+        /// Tells the value that was given last from every other one that this reader has given.
+        [[nodiscard]] uint64_t version() const noexcept { return version_; }
 
       private:
         void refresh(uint64_t version) {

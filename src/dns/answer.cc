@@ -3,7 +3,11 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <optional>
+#include <utility>
 
+#include "dns/answer_cache.h"
 #include "dns/answer_debug.h"
 #include "dns/authority.h"
 #include "dns/message.h"
@@ -24,6 +28,13 @@ constexpr std::array<uint8_t, 9> hinfo_data{7, 'R', 'F', 'C', '8', '4', '8', '2'
 // Zone transfers are not offered: whoever asks for one is told so.
 bool is_transfer(RecordType type) {
     return type == RecordType::axfr || type == RecordType::ixfr;
+}
+
+// RFC 6895 section 3.1: QTYPEs and meta types, whose answers may be anything but records of the name. ANY has
+// records.
+bool is_meta(RecordType type) {
+    const auto number = static_cast<uint16_t>(type);
+    return type == RecordType::opt || (number >= 128 && number < static_cast<uint16_t>(RecordType::any));
 }
 
 // Types that are no data: an answer to them could only be a misunderstanding (RFC 6895 section 3.1).
@@ -50,11 +61,13 @@ ByteSpan address_bytes(const std::optional<IpAddress>& address, RecordType type)
 
 class Answerer::Impl {
   public:
-    Impl() {
+    explicit Impl(size_t cached_answers) {
+        if (cached_answers > 0) cache_.emplace(cached_answers);
         selection_.endpoints.reserve(Selection::max_endpoints);
         records_.reserve(Selection::max_endpoints);
     }
 
+    void set_version(uint64_t version) noexcept;
     size_t answer(const Serving& serving, const Request& request, std::span<uint8_t> out);
     [[nodiscard]] const Outcome& outcome() const noexcept { return outcome_; }
     std::unique_ptr<ResponseStream> take_stream(std::shared_ptr<const Serving> same);
@@ -71,6 +84,14 @@ class Answerer::Impl {
     };
     enum class Next : uint8_t { done, follow };
 
+    // What the client is in some maps of the steering.
+    struct Classes {
+        uint8_t maps = 0;
+        uint64_t key = 0;  // the classes, 32 bits each
+        Steering::Decider decider;
+        std::array<std::pair<uint8_t, uint8_t>, AnswerCache::max_maps> scopes{};  // bit of the map, scope
+    };
+
     // What every record of an RRset shares.
     struct Rrset {
         ByteSpan owner;
@@ -83,6 +104,19 @@ class Answerer::Impl {
 
     void prepare_edns(const Request& request);
     size_t limit(const Request& request, std::span<uint8_t> out) const;
+    void answer_again();
+    void keep(AnswerCache::Known* known, const AnswerCache::Question& question, uint64_t hash,
+              Classes& classes);
+    [[nodiscard]] uint64_t cache_key() const;
+    [[nodiscard]] Client client() const;
+    void classify(uint8_t maps, Classes& classes) const;
+    [[nodiscard]] uint8_t echoed_scope(uint8_t scope) const;
+    void untailor() {
+        edns_.scope = 0;
+        tailored_ = false;
+    }
+    /// Whatever makes an answer one that may not be given to the next client who asks the same says so here.
+    void forbid_reuse() { reusable_until_ = 0; }
     void resolve();
     void answer_chaos();
     Next answer_name(Subject& subject);
@@ -128,7 +162,22 @@ class Answerer::Impl {
     std::array<uint8_t, Name::max_size> lowered_{};
     std::array<uint32_t, max_additional> added_hosts_{};
     size_t added_host_count_ = 0;
+
+    std::optional<AnswerCache> cache_;
+    uint64_t version_ = 0;
+    std::array<uint8_t, Name::max_size> asked_{};  // the question's name in lower case
+    // Of the answer that is being made: what to know before it is given to others.
+    Dependence depends_;
+    bool tailored_ = false;  // the ECS scope is that of the selection
+    uint8_t selected_scope_ = 0;
+    uint32_t reusable_until_ = 0;  // Unix seconds
 };
+
+void Answerer::Impl::set_version(uint64_t version) noexcept {
+    if (version == version_) return;
+    version_ = version;
+    if (cache_) cache_->start_over();
+}
 
 size_t Answerer::Impl::answer(const Serving& serving, const Request& request, std::span<uint8_t> out) {
     outcome_ = Outcome();
@@ -160,7 +209,10 @@ size_t Answerer::Impl::answer(const Serving& serving, const Request& request, st
             rcode_ = Rcode::badvers;
             break;
         default:
-            resolve();
+            if (cache_ && version_ != 0 && query_.is_plain && !is_meta(query_.type))
+                answer_again();
+            else
+                resolve();
             break;
     }
     if (truncated_) {
@@ -202,11 +254,118 @@ size_t Answerer::Impl::limit(const Request& request, std::span<uint8_t> out) con
     return std::min(out.size(), offered);
 }
 
+// Everything of a query but its name and its client that an answer may depend on: more than it needs to be
+// rather than less.
+uint64_t Answerer::Impl::cache_key() const {
+    constexpr uint16_t without_meaning = 0x0070;  // Z, AD, CD
+    const Edns& edns = query_.edns;
+    uint64_t key = query_.flags & without_meaning;
+    key |= edns.present ? 1 : 0;
+    key |= edns.present && edns.dnssec_ok ? 2 : 0;
+    key |= edns.present && edns.has_subnet ? 4 : 0;
+    key |= request_->transport == Transport::tcp ? 8 : 0;
+    return key << 32 | uint64_t{static_cast<uint16_t>(query_.klass)} << 16 |
+           static_cast<uint16_t>(query_.type);
+}
+
+Client Answerer::Impl::client() const {
+    Client client;
+    client.source = request_->source;
+    if (edns_.subnet != nullptr) client.ecs = edns_.subnet->prefix();
+    return client;
+}
+
+void Answerer::Impl::classify(uint8_t maps, Classes& classes) const {
+    classes.maps = maps;
+    classes.decider = serving_->steering->decider(client());
+    size_t count = 0;
+    for (unsigned left = maps; left != 0; left &= left - 1) {
+        const auto map = static_cast<size_t>(std::countr_zero(left));
+        const ClassHit hit = serving_->steering->class_of(map, classes.decider.address);
+        classes.key = classes.key << 32 | hit.value;
+        classes.scopes[count++] = {static_cast<uint8_t>(1U << map), hit.scope};
+    }
+}
+
+uint8_t Answerer::Impl::echoed_scope(uint8_t scope) const {
+    const uint8_t bits = edns_.subnet->family == 1 ? 32 : 128;
+    // RFC 7871 section 7.1.2: nothing was told, so nothing was tailored to it.
+    return edns_.subnet->source == 0 ? uint8_t{0} : std::min(scope, bits);
+}
+
+// As resolve(), from what was answered before if that can be.
+void Answerer::Impl::answer_again() {
+    const ByteSpan wire = query_.name.wire();
+    lower_wire(wire, asked_.data());
+    const AnswerCache::Question question{ByteSpan(asked_).first(wire.size()), cache_key()};
+    const uint64_t hash = AnswerCache::hash_of(question);
+    AnswerCache::Known* const known = cache_->find_question(question, hash);
+    Classes classes;
+    if (known != nullptr) {
+        if (known->maps != 0) classify(known->maps, classes);
+        const CachedAnswer* kept = cache_->find_answer(*known, classes.key, request_->unix_seconds);
+        if (kept != nullptr && writer_.append(kept->records, kept->counts)) {
+            flags_ = kept->flags;
+            rcode_ = kept->rcode;
+            if (kept->has_error) {
+                edns_.error = kept->error;
+                edns_.error_text = kept->error_text;
+            }
+            outcome_.service = kept->service;
+            outcome_.endpoint = kept->endpoint;
+            outcome_.last_resort = kept->last_resort;
+            if (!kept->tailored || edns_.subnet == nullptr) return;
+            uint8_t scope = 0;
+            for (const auto& [bit, of_map] : classes.scopes)
+                if ((bit & kept->depends.maps) != 0) scope = std::max(scope, of_map);
+            edns_.scope = echoed_scope(Steering::scope_of(classes.decider, scope));
+            return;
+        }
+    }
+    depends_ = {};
+    tailored_ = false;
+    reusable_until_ = AnswerCache::for_ever;
+    resolve();
+    keep(known, question, hash, classes);
+}
+
+void Answerer::Impl::keep(AnswerCache::Known* known, const AnswerCache::Question& question, uint64_t hash,
+                          Classes& classes) {
+    if (reusable_until_ <= request_->unix_seconds || depends_.block || writer_.lacked_room()) return;
+    // Whoever changed the scope behind our back had a reason that is not known here.
+    const uint8_t expected =
+        tailored_ && edns_.subnet != nullptr ? echoed_scope(selected_scope_) : uint8_t{0};
+    if (edns_.scope != expected) return;
+    const auto maps = static_cast<uint8_t>(depends_.maps | classes.maps);
+    if (static_cast<size_t>(std::popcount(maps)) > AnswerCache::max_maps) return;
+    if (known == nullptr) known = cache_->add_question(question, hash, maps);
+    if (known == nullptr) return;
+    if (maps != classes.maps) {
+        cache_->widen(*known, maps);
+        classes = Classes();
+        classify(maps, classes);
+    }
+    CachedAnswer answer;
+    answer.records = writer_.records_written();
+    answer.counts = writer_.counts();
+    answer.flags = flags_;
+    answer.rcode = rcode_;
+    answer.has_error = edns_.error.has_value();
+    if (answer.has_error) answer.error = *edns_.error;
+    answer.error_text = edns_.error_text;
+    answer.tailored = tailored_;
+    answer.depends = depends_;
+    answer.last_resort = outcome_.last_resort;
+    answer.service = outcome_.service;
+    answer.endpoint = outcome_.endpoint;
+    cache_->add_answer(*known, classes.key, answer, reusable_until_);
+}
+
 void Answerer::Impl::fail(Rcode rcode, ExtendedError error, std::string_view text) {
     writer_.rewind(writer_.after_question());
     rcode_ = rcode;
     flags_ = 0;
-    edns_.scope = 0;
+    untailor();
     edns_.error = error;
     edns_.error_text = text;
 }
@@ -358,17 +517,15 @@ Answerer::Impl::Next Answerer::Impl::answer_node(const Node& node, Subject& subj
 }
 
 void Answerer::Impl::select(const Node& node) {
-    Client client;
-    client.source = request_->source;
-    if (edns_.subnet != nullptr) client.ecs = edns_.subnet->prefix();
     const ServiceId service = node.debug_of.valid() ? node.debug_of : node.service;
-    serving_->steering->select(service, *serving_->health, client, selection_);
+    serving_->steering->select(service, *serving_->health, client(), selection_);
     outcome_.service = service;
     outcome_.last_resort = selection_.last_resort;
-    if (edns_.subnet == nullptr) return;
-    const uint8_t bits = edns_.subnet->family == 1 ? 32 : 128;
-    // RFC 7871 section 7.1.2: nothing was told, so nothing was tailored to it.
-    edns_.scope = edns_.subnet->source == 0 ? uint8_t{0} : std::min(selection_.scope, bits);
+    depends_.maps = static_cast<uint8_t>(depends_.maps | selection_.depends.maps);
+    depends_.block = depends_.block || selection_.depends.block;
+    selected_scope_ = selection_.scope;
+    tailored_ = true;
+    if (edns_.subnet != nullptr) edns_.scope = echoed_scope(selection_.scope);
 }
 
 // The name's own service or the one that it falls back to may have decided.
@@ -424,7 +581,7 @@ void Answerer::Impl::answer_steered(const Node& node, const Subject& subject) {
             return;
         }
         case SelectionKind::nodata:
-            edns_.scope = 0;
+            untailor();
             nodata(zone, ttl);
             return;
         case SelectionKind::servfail:
@@ -452,7 +609,7 @@ void Answerer::Impl::answer_addresses(const Node& node, const Subject& subject) 
         return;
     }
     if (query_.type != RecordType::a && query_.type != RecordType::aaaa) {
-        edns_.scope = 0;
+        untailor();
         nodata(zone);
         return;
     }
@@ -472,7 +629,7 @@ void Answerer::Impl::answer_addresses(const Node& node, const Subject& subject) 
     // others get addresses, a scope of 0 would take those away from them until the TTL ends.
     const SteeredName& steered = authority.steered(node.service);
     const bool family = query_.type == RecordType::a ? steered.may_have_v4 : steered.may_have_v6;
-    if (!family) edns_.scope = 0;
+    if (!family) untailor();
     nodata(zone, family ? ttl : UINT32_MAX);
 }
 
@@ -482,6 +639,7 @@ void Answerer::Impl::answer_debug(const Node& node, const Subject& subject) {
     const bool allowed =
         std::any_of(service.txt_allow.begin(), service.txt_allow.end(),
                     [this](const IpPrefix& prefix) { return prefix.contains(request_->source); });
+    forbid_reuse();
     if (!allowed) {
         // Not NXDOMAIN: a resolver would keep that for clients that may ask.
         fail(Rcode::refused, ExtendedError::prohibited, {});
@@ -610,10 +768,15 @@ std::unique_ptr<ResponseStream> Answerer::Impl::take_stream(std::shared_ptr<cons
     return nullptr;
 }
 
-Answerer::Answerer() : impl_(std::make_unique<Impl>()) {}
+Answerer::Answerer() : Answerer(0) {}
+Answerer::Answerer(size_t cached_answers) : impl_(std::make_unique<Impl>(cached_answers)) {}
 Answerer::~Answerer() = default;
 Answerer::Answerer(Answerer&&) noexcept = default;
 Answerer& Answerer::operator=(Answerer&&) noexcept = default;
+
+void Answerer::set_version(uint64_t version) noexcept {
+    impl_->set_version(version);
+}
 
 size_t Answerer::answer(const Serving& serving, const Request& request, std::span<uint8_t> out) {
     return impl_->answer(serving, request, out);

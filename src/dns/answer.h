@@ -50,11 +50,17 @@ struct Outcome {
 
 class Answerer {
   public:
+    /// Answers everything afresh.
     Answerer();
+    /// Keeps this many answers at most to give them again (answer_cache.h): memory is taken here, once.
+    explicit Answerer(size_t cached_answers);
     ~Answerer();
     Answerer(Answerer&&) noexcept;
     Answerer& operator=(Answerer&&) noexcept;
 
+    /// Tells the Serving of the calls that follow from every other one, so that answers may be kept from call
+    /// to call: Published's version will do. 0, as at the start: nothing is known, nothing is kept.
+    void set_version(uint64_t version) noexcept;
     /// Writes the reply to `request` into `out` and returns its size; 0: send nothing. `out` must have room
     /// for max_udp_answer octets (UDP) or max_tcp_answer (TCP, TLS), and must not overlap the request.
     [[nodiscard]] size_t answer(const Serving& serving, const Request& request, std::span<uint8_t> out);

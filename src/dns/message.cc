@@ -62,6 +62,7 @@ size_t wire_name_size(ByteSpan bytes) noexcept {
 
 QueryFault parse_query(ByteSpan message, Query& query) noexcept {
     query.has_question = false;
+    query.is_plain = false;
     query.question = {};
     query.edns.present = false;
     query.edns.has_cookie = false;
@@ -75,6 +76,7 @@ QueryFault parse_query(ByteSpan message, Query& query) noexcept {
     const uint16_t authorities = reader.u16();
     const uint16_t additionals = reader.u16();
     if (!reader.ok() || (flags & flag::qr) != 0) return QueryFault::drop;
+    query.flags = flags;
     query.opcode = static_cast<Opcode>(opcode_of(flags));
     query.recursion_desired = (flags & flag::rd) != 0;
     if (query.opcode != Opcode::query) return QueryFault::notimp;
@@ -105,6 +107,8 @@ QueryFault parse_query(ByteSpan message, Query& query) noexcept {
         return QueryFault::formerr;
     }
     if (!query.has_question && !query.edns.has_cookie) return QueryFault::formerr;
+    query.is_plain =
+        query.has_question && answers == 0 && authorities == 0 && additionals == (opt.seen ? 1 : 0);
     return QueryFault::none;
 }
 
@@ -118,6 +122,14 @@ void ResponseWriter::begin(std::span<uint8_t> out, const Query& query, size_t re
     counts_ = {};
     target_count_ = 0;
     question_remembered_ = false;
+    lacked_room_ = false;
+}
+
+bool ResponseWriter::append(ByteSpan records, const std::array<uint16_t, 3>& counts) noexcept {
+    if (records.size() > writer_.remaining()) return false;
+    writer_.bytes(records);
+    counts_ = counts;
+    return true;
 }
 
 void ResponseWriter::rewind(const Mark& mark) noexcept {
@@ -138,6 +150,7 @@ bool ResponseWriter::record_at_question(Section section, RecordType type, uint32
     writer_.bytes(data);
     if (!writer_.ok()) {
         writer_.rewind(start);
+        lacked_room_ = true;
         return false;
     }
     ++counts_[static_cast<size_t>(section)];
@@ -169,6 +182,7 @@ bool ResponseWriter::record(Section section, ByteSpan owner, RecordType type, ui
     }
     if (!writer_.ok()) {
         rewind(before);
+        lacked_room_ = true;
         return false;
     }
     writer_.patch_u16(length_at, static_cast<uint16_t>(writer_.position() - length_at - 2));

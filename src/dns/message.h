@@ -28,8 +28,10 @@ struct Query {
     uint16_t id = 0;
     Opcode opcode = Opcode::query;
     bool recursion_desired = false;
+    uint16_t flags = 0;  // the header's second word, as sent
     bool has_question = false;
-    Name name;  // with the client's case
+    bool is_plain = false;  // a question and at most an OPT, nothing else
+    Name name;              // with the client's case
     RecordType type{};
     RecordClass klass{};
     ByteSpan question;  // name, type and class as sent, to be echoed octet for octet
@@ -64,6 +66,16 @@ class ResponseWriter {
                 RecordClass klass = RecordClass::in) noexcept;
     /// The same for the question's own name as owner, and without looking into the data: the hot path.
     bool record_at_question(Section section, RecordType type, uint32_t ttl, ByteSpan data) noexcept;
+
+    /// Puts behind the question what records_written() and count() gave for another response to a question of
+    /// the same name. False, with nothing written, when it does not fit.
+    bool append(ByteSpan records, const std::array<uint16_t, 3>& counts) noexcept;
+    [[nodiscard]] ByteSpan records_written() const noexcept {
+        return writer_.written().subspan(question_end_);
+    }
+    [[nodiscard]] const std::array<uint16_t, 3>& counts() const noexcept { return counts_; }
+    /// Whether anything did not fit since begin(): with more room the response might be another.
+    [[nodiscard]] bool lacked_room() const noexcept { return lacked_room_; }
 
     struct Mark {
         size_t position;
@@ -101,6 +113,7 @@ class ResponseWriter {
     Writer writer_{std::span<uint8_t>()};
     size_t question_end_ = header_size;
     size_t question_name_ = 0;  // octets; 0: no question
+    bool lacked_room_ = false;
     std::array<uint16_t, 3> counts_{};
     // Names written so far that later ones may point to; the question's are added when first needed.
     std::array<Target, max_targets> targets_;

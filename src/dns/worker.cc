@@ -19,7 +19,8 @@ namespace fairway::dns {
 namespace {
 
 constexpr int events_at_once = 64;
-constexpr int batches_at_once = 16;  // of UDP on one socket before the other sockets have their turn
+constexpr int batches_at_once = 16;      // of UDP on one socket before the other sockets have their turn
+constexpr size_t cached_answers = 4096;  // 5.5 MiB, if ever all of it is used
 
 uint32_t unix_seconds_now() noexcept {
     return static_cast<uint32_t>(time(nullptr));
@@ -34,7 +35,8 @@ Worker::Worker(std::vector<ListenSockets> sockets, const ServerLimits& limits,
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
       wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
       counters_(std::make_unique<WorkerCounters>()),
-      batch_(std::make_unique<UdpBatch>()) {
+      batch_(std::make_unique<UdpBatch>()),
+      answerer_(cached_answers) {
     if (!epoll_ || !wake_)
         throw std::system_error(errno, std::generic_category(), "cannot start a DNS worker");
     connections_ = std::make_unique<TcpConnections>(limits, *counters_);
@@ -65,6 +67,7 @@ void Worker::stop() noexcept {
 bool Worker::serve_udp(int fd, Published<Serving>::Reader& reader) {
     for (int i = 0; i < batches_at_once; ++i) {
         const Serving& serving = reader.get();
+        answerer_.set_version(reader.version());
         counters_->use_model(serving.authority->model_pointer());
         if (batch_->serve(fd, serving, answerer_, *counters_, unix_seconds_now()) < UdpBatch::max_messages)
             return false;
@@ -107,6 +110,7 @@ void Worker::run() {
             continue;
         }
         const std::shared_ptr<const Serving>& serving = reader.shared();
+        answerer_.set_version(reader.version());
         counters_->use_model(serving->authority->model_pointer());
         connections_->turn(serving, answerer_, now, unix_seconds_now());
         share.served_connections(now, Clock::now());

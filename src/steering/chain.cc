@@ -11,12 +11,14 @@ std::span<const uint16_t> ChainRun::outcome(uint32_t facet) {
     if (!client_class_) {
         const ClassHit hit = map_->find(client_.address);
         client_class_ = hit.value;
+        depends_.maps = static_cast<uint8_t>(depends_.maps | 1U << map_number_);
         scope_ = std::max(scope_, hit.scope);
     }
     return map_->outcome(*client_class_, facets_[facet]);
 }
 
 uint64_t ChainRun::client_block() {
+    depends_.block = true;
     scope_ = std::max(scope_, client_block_length(client_.address.family()));
     return hash_client_block(client_.address);
 }

@@ -46,15 +46,18 @@ class ChainRun {
     enum class Doubt : uint8_t { as_is, counts_as_up };
 
     ChainRun(const Model& model, const Service& service, const HealthSnapshot& health,
-             const ClientView& client, const ClientMap* map, std::span<const uint32_t> facets,
-             std::vector<Candidate>& candidates, Trace* trace)
+             const ClientView& client, const ClientMap* map, size_t map_number,
+             std::span<const uint32_t> facets, std::vector<Candidate>& candidates, Dependence& depends,
+             Trace* trace)
         : model_(model),
           service_(service),
           health_(health),
           client_(client),
           map_(map),
+          map_number_(map_number),
           facets_(facets),
           candidates_(candidates),
+          depends_(depends),
           trace_(trace) {}
 
     [[nodiscard]] const Model& model() const noexcept { return model_; }
@@ -136,8 +139,10 @@ class ChainRun {
     const HealthSnapshot& health_;
     const ClientView& client_;
     const ClientMap* map_;
+    size_t map_number_;
     std::span<const uint32_t> facets_;  // the service's facets in the map
     std::vector<Candidate>& candidates_;
+    Dependence& depends_;
     Trace* trace_;
     std::optional<TraceStep> step_;
     std::optional<uint32_t> client_class_;

@@ -12,9 +12,7 @@
 namespace fairway {
 namespace {
 
-/// Services that ask the same about clients share a map; beyond this many different sets of questions all
-/// further ones share the last, whose scopes are then narrower than they could be but never wrong.
-constexpr size_t max_maps = 8;
+static_assert(max_client_maps <= 8 * sizeof(Dependence::maps));
 
 /// What has no public geography; a map beside the others tells which of it is known all the same.
 std::vector<IpPrefix> private_blocks() {
@@ -76,6 +74,16 @@ CompiledSteering::CompiledSteering(std::shared_ptr<const Model> the_model,
     compile_maps();
 }
 
+Steering::Decider CompiledSteering::decider(const Client& client) const noexcept {
+    if (!client.ecs) return {client.source, false, std::nullopt};
+    if (client.ecs->length() == 0) return {client.source, false, uint8_t{0}};
+    if (client.ecs->address().is_private()) {
+        const ClassHit hit = private_space.find(client.ecs->address());
+        if (hit.value == private_unknown) return {client.source, false, hit.scope};
+    }
+    return {client.ecs->address(), true, std::nullopt};
+}
+
 void CompiledSteering::compile_services() {
     std::vector<std::vector<Facet>> wanted;  // by service
     for (const Service& service : model->services) {
@@ -96,10 +104,10 @@ void CompiledSteering::compile_services() {
         const auto same = std::find(map_facets.begin(), map_facets.end(), wanted[i]);
         services[i].map = static_cast<size_t>(same - map_facets.begin());
         if (same != map_facets.end()) continue;
-        if (map_facets.size() < max_maps) {
+        if (map_facets.size() < max_client_maps) {
             map_facets.push_back(wanted[i]);
         } else {
-            services[i].map = max_maps - 1;
+            services[i].map = max_client_maps - 1;
             merge_facets(map_facets.back(), wanted[i]);
         }
     }

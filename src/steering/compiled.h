@@ -13,6 +13,7 @@
 #include "steering/client_map.h"
 #include "steering/range_table.h"
 #include "steering/registry.h"
+#include "steering/steering.h"
 
 namespace fairway {
 
@@ -28,6 +29,10 @@ struct CompiledService {
     size_t map = 0;
 };
 
+/// Services that ask the same about clients share a map; beyond this many different sets of questions all
+/// further ones share the last, whose scopes are then narrower than they could be but never wrong.
+inline constexpr size_t max_client_maps = 8;
+
 struct CompiledSteering {
     /// Values of private_space.
     static constexpr uint32_t private_unknown = 0;
@@ -42,6 +47,8 @@ struct CompiledSteering {
 
     CompiledSteering(std::shared_ptr<const Model> the_model,
                      std::shared_ptr<const geoip::Locator> the_locator);
+
+    [[nodiscard]] Steering::Decider decider(const Client& client) const noexcept;
 
   private:
     void compile_services();

@@ -51,24 +51,9 @@ void Selecting::note(std::string_view filter, std::string text) {
 }
 
 void Selecting::locate() {
-    view_.address = client_.source;
-    out_.used_ecs = false;
-    std::string_view ignored;
-    if (client_.ecs && client_.ecs->length() == 0) {
-        fixed_scope_ = uint8_t{0};
-        ignored = "; the client subnet is empty";
-    } else if (client_.ecs) {
-        const ClassHit hit = client_.ecs->address().is_private()
-                                 ? compiled_.private_space.find(client_.ecs->address())
-                                 : ClassHit{CompiledSteering::not_private_unknown, 0};
-        if (hit.value == CompiledSteering::private_unknown) {
-            fixed_scope_ = hit.scope;
-            ignored = "; the client subnet is private and nothing is known about it";
-        } else {
-            view_.address = client_.ecs->address();
-            out_.used_ecs = true;
-        }
-    }
+    decider_ = compiled_.decider(client_);
+    view_.address = decider_.address;
+    out_.used_ecs = decider_.is_subnet;
     out_.decided_by = view_.address;
     if (trace_ == nullptr) return;
 
@@ -77,6 +62,10 @@ void Selecting::locate() {
     const bool by_default = !geoip::knows_place(located.location) && model_.default_location;
     location_ = steering_location(model_, located.location);
     view_.location = &location_;
+    std::string_view ignored;
+    if (client_.ecs && !out_.used_ecs)
+        ignored = client_.ecs->length() == 0 ? "; the client subnet is empty"
+                                             : "; the client subnet is private and nothing is known about it";
     std::string text = out_.used_ecs ? "client subnet " + client_.ecs->to_string()
                                      : "source " + client_.source.to_string() + std::string(ignored);
     text += by_default ? ": not known, taken as " : ": ";
@@ -92,7 +81,8 @@ void Selecting::locate() {
 ChainRun Selecting::chain_run(const Service& service, Trace* trace) {
     const CompiledService& compiled = compiled_.services[service.id.index()];
     const ClientMap* map = compiled.facets.empty() ? nullptr : &compiled_.maps[compiled.map];
-    return {model_, service, health_, view_, map, compiled.facets, out_.candidates, trace};
+    return {model_,       service,         health_,         view_,        map,
+            compiled.map, compiled.facets, out_.candidates, out_.depends, trace};
 }
 
 void Selecting::start(ChainRun& run, Resort resort) {
@@ -234,6 +224,7 @@ void Selecting::run(ServiceId id) {
     out_.endpoints.clear();
     out_.endpoints.reserve(Selection::max_endpoints);
     out_.last_resort = false;
+    out_.depends = {};
     locate();
     for (unsigned fallbacks = 0;; ++fallbacks) {
         const Service& service = model_[id];
@@ -282,7 +273,7 @@ void Selecting::run(ServiceId id) {
         }
         break;
     }
-    out_.scope = scope_ == 0 ? uint8_t{0} : fixed_scope_.value_or(scope_);
+    out_.scope = Steering::scope_of(decider_, scope_);
     if (trace_ == nullptr) return;
     if (out_.last_resort) note("ttl", std::to_string(out_.ttl.count()) + " s: a last resort");
     note("scope",

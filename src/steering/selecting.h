@@ -54,7 +54,7 @@ class Selecting {
     Trace* trace_;
     ClientView view_;
     Location location_;  // filled for traces only
-    std::optional<uint8_t> fixed_scope_;
+    Steering::Decider decider_;
     uint8_t scope_ = 0;
     bool doubt_ = false;  // about some endpoint of the service at work
 };

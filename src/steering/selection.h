@@ -31,6 +31,15 @@ enum class SelectionKind : uint8_t {
     refuse
 };
 
+/// What of a client a selection was made from, beside the service and the health: two clients whose classes
+/// agree in all of these maps, and who are of one block if that was asked for, get the same selection. Only
+/// the scope and the address that decided are each client's own.
+struct Dependence {
+    uint8_t maps = 0;    // a bit for each map of the Steering whose class for the client was looked at
+    bool block = false;  // the hash of the client's block was
+    friend bool operator==(const Dependence&, const Dependence&) = default;
+};
+
 struct Selection {
     SelectionKind kind = SelectionKind::endpoints;
     std::vector<EndpointId> endpoints;  // best first; at most max_endpoints
@@ -45,6 +54,7 @@ struct Selection {
     bool last_resort = false;
     /// The service that decided in the end: differs from the one asked for after fallback to a service.
     ServiceId service;
+    Dependence depends;
     /// Working space of select(), kept here so that it is allocated once; means nothing to anyone else.
     struct Candidate {
         EndpointId endpoint;

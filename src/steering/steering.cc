@@ -18,6 +18,14 @@ std::shared_ptr<const Steering> Steering::compile(std::shared_ptr<const Model> m
         new Steering(std::make_unique<CompiledSteering>(std::move(model), std::move(locator))));
 }
 
+Steering::Decider Steering::decider(const Client& client) const noexcept {
+    return compiled_->decider(client);
+}
+
+ClassHit Steering::class_of(size_t map, const IpAddress& address) const noexcept {
+    return compiled_->maps[map].find(address);
+}
+
 const Model& Steering::model() const noexcept {
     return *compiled_->model;
 }

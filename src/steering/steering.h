@@ -23,6 +23,7 @@
 #include "geoip/locator.h"
 #include "health/snapshot.h"
 #include "model/model.h"
+#include "steering/range_table.h"
 #include "steering/selection.h"
 
 namespace fairway {
@@ -48,6 +49,21 @@ class Steering {
     /// also tells what each step did, and then it allocates.
     void select(ServiceId service, const HealthSnapshot& health, const Client& client, Selection& out,
                 Trace* trace = nullptr) const;
+
+    /// Which of a client's addresses decides.
+    struct Decider {
+        IpAddress address;
+        bool is_subnet = false;  // the client subnet's
+        /// For answers that are tailored at all: the scope, when the subnet was ignored.
+        std::optional<uint8_t> fixed_scope;
+    };
+    [[nodiscard]] Decider decider(const Client& client) const noexcept;
+    /// A client's class in one of the maps that Dependence names, and how far around it the class holds.
+    [[nodiscard]] ClassHit class_of(size_t map, const IpAddress& address) const noexcept;
+    /// Selection::scope, from the longest of the scopes of all that was looked at.
+    [[nodiscard]] static uint8_t scope_of(const Decider& decider, uint8_t scope) noexcept {
+        return scope == 0 ? uint8_t{0} : decider.fixed_scope.value_or(scope);
+    }
 
     [[nodiscard]] const Model& model() const noexcept;
     [[nodiscard]] const std::shared_ptr<const geoip::Locator>& locator() const noexcept;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // CPU time of one answer without sockets: a steered A with a random client subnet, beside a static answer,
-// NXDOMAIN, and the floor of copying the question. Medians of interleaved rounds.
+// NXDOMAIN, and the floor of copying the question; as a worker answers, who keeps what it has answered, and
+// afresh, as after a health change. Medians of interleaved rounds.
 //
 //     bench_answer_cpu [ROUNDS]
 
@@ -51,10 +52,13 @@ int main(int argc, char** argv) {
         missing.push_back(renamed(steered.back(), "nix"));
         fixed.push_back(renamed(steered.back(), "ns1"));
     }
-    Answerer answerer;
+    Answerer afresh;
+    Answerer keeping(4096);
+    keeping.set_version(1);
     std::vector<uint8_t> out(Answerer::max_udp_answer);
     size_t wrong = 0;
-    const auto answer_all = [&](const std::vector<std::vector<uint8_t>>& list, Rcode expected) {
+    const auto answer_all = [&](Answerer& answerer, const std::vector<std::vector<uint8_t>>& list,
+                                Rcode expected) {
         for (size_t i = 0; i < queries; ++i) {
             Request request;
             request.message = list[i % list.size()];
@@ -80,9 +84,12 @@ int main(int argc, char** argv) {
              }
          },
          {}},
-        {"steered A with ECS", [&] { answer_all(steered, Rcode::noerror); }, {}},
-        {"static A with ECS", [&] { answer_all(fixed, Rcode::noerror); }, {}},
-        {"NXDOMAIN with ECS", [&] { answer_all(missing, Rcode::nxdomain); }, {}},
+        {"steered A with ECS", [&] { answer_all(keeping, steered, Rcode::noerror); }, {}},
+        {"static A with ECS", [&] { answer_all(keeping, fixed, Rcode::noerror); }, {}},
+        {"NXDOMAIN with ECS", [&] { answer_all(keeping, missing, Rcode::nxdomain); }, {}},
+        {"steered A, afresh", [&] { answer_all(afresh, steered, Rcode::noerror); }, {}},
+        {"static A, afresh", [&] { answer_all(afresh, fixed, Rcode::noerror); }, {}},
+        {"NXDOMAIN, afresh", [&] { answer_all(afresh, missing, Rcode::nxdomain); }, {}},
     };
     for (int round = 0; round < rounds + 1; ++round)
         for (Kind& kind : kinds) {

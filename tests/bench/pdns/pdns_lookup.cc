@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
-#include "pdns/responder.h"
+#include "pdns/protocol.h"
 #include "unit/dns/world.h"
 
 using namespace fairway;
