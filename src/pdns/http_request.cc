@@ -144,6 +144,11 @@ HttpRequestParser::Parsed HttpRequestParser::parse(std::string_view buffer) {
         } else if (equals_ignoring_case(name, "connection")) {
             if (has_word(value, "close")) parsed.request.keep_alive = false;
             if (version == "HTTP/1.0" && has_word(value, "keep-alive")) parsed.request.keep_alive = true;
+        } else if (equals_ignoring_case(name.substr(0, 16), "x-remotebackend-")) {
+            const std::string_view parameter = name.substr(16);
+            if (equals_ignoring_case(parameter, "remote")) parsed.request.remote = value;
+            if (equals_ignoring_case(parameter, "real-remote")) parsed.request.real_remote = value;
+            if (equals_ignoring_case(parameter, "zone-id")) parsed.request.zone_id = value;
         }
     }
     if (!length && parsed.request.method == "POST") return refuse(411, "a POST needs a Content-Length");

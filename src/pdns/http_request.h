@@ -15,6 +15,8 @@ struct HttpRequest {
     std::string_view method;
     std::string_view target;  // as sent
     std::string_view body;
+    /// X-RemoteBackend-...: what RESTful requests have no place for in their path. Empty when absent.
+    std::string_view remote, real_remote, zone_id;
     bool keep_alive = true;
 };
 

@@ -10,27 +10,52 @@
 namespace fairway::pdns {
 namespace {
 
-struct MethodName {
-    std::string_view name;
-    Method method;
-    /// The parameter that holds the name it is about.
-    std::string_view name_key;
-};
-
-constexpr MethodName methods[] = {
-    {"initialize", Method::initialize, ""},
-    {"lookup", Method::lookup, "qname"},
-    {"list", Method::list, "zonename"},
-    {"getAllDomains", Method::get_all_domains, ""},
-    {"getDomainInfo", Method::get_domain_info, "name"},
-    {"getAllDomainMetadata", Method::get_all_domain_metadata, "name"},
-    {"getDomainMetadata", Method::get_domain_metadata, "name"},
+// PowerDNS puts into the path whatever a call has of: id, domain_id, zonename, qname, name, kind, qtype; then
+// what the method adds itself.
+constexpr MethodRule methods[] = {
+    {"initialize", Method::initialize, "", false},
+    {"lookup", Method::lookup, "nq", true},
+    {"list", Method::list, "zn", true},
+    {"getAllDomains", Method::get_all_domains, "", false},
+    {"getDomainInfo", Method::get_domain_info, "n", true},
+    {"getAllDomainMetadata", Method::get_all_domain_metadata, "n", true},
+    {"getDomainMetadata", Method::get_domain_metadata, "nk", true},
+    {"getDomainKeys", Method::get_domain_keys, "n", true},
+    {"getBeforeAndAfterNamesAbsolute", Method::get_before_and_after_names, "in", false},
+    {"getTSIGKey", Method::get_tsig_key, "n", true},
+    {"getTSIGKeys", Method::get_tsig_keys, "", false},
+    {"getUpdatedMasters", Method::get_updated_masters, "", false},
+    {"setNotified", Method::set_notified, "i", false},
+    {"searchRecords", Method::search_records, "", false},
+    {"directBackendCmd", Method::direct_backend_cmd, "", false},
+    {"APILookup", Method::api_lookup, "nq", true},
+    {"setDomainMetadata", Method::write_metadata, "nk", false},
+    {"addDomainKey", Method::write_keys, "n", false},
+    {"removeDomainKey", Method::write_keys, "in", false},
+    {"activateDomainKey", Method::write_keys, "in", false},
+    {"deactivateDomainKey", Method::write_keys, "in", false},
+    {"publishDomainKey", Method::write_keys, "in", false},
+    {"unpublishDomainKey", Method::write_keys, "in", false},
+    {"setTSIGKey", Method::write_tsig, "n", false},
+    {"deleteTSIGKey", Method::write_tsig, "n", false},
+    {"startTransaction", Method::write_content, "znx", false},
+    {"commitTransaction", Method::write_content, "x", false},
+    {"abortTransaction", Method::write_content, "x", false},
+    {"replaceRRSet", Method::write_content, "znq", false},
+    {"feedRecord", Method::write_content, "x", false},
+    {"feedEnts", Method::write_content, "zx", false},
+    {"feedEnts3", Method::write_content, "znx", false},
+    {"getUnfreshSlaveInfos", Method::secondary, "", false},
+    {"setFresh", Method::secondary, "i", false},
+    {"setStale", Method::secondary, "i", false},
+    {"superMasterBackend", Method::secondary, "xn", false},
+    {"createSlaveDomain", Method::secondary, "xn", false},
 };
 
 void read_parameters(JsonReader& reader, Call& call, std::string& key) {
     for (reader.enter_object(); reader.next_member(key);) {
         const bool is_string = reader.peek() == JsonReader::Kind::string;
-        if (is_string && (key == "qname" || key == "zonename" || key == "name"))
+        if (is_string && (key == "qname" || key == "zonename" || key == "name" || key == "domain"))
             reader.read_string(call.name);
         else if (is_string && key == "qtype")
             reader.read_string(call.qtype);
@@ -40,6 +65,16 @@ void read_parameters(JsonReader& reader, Call& call, std::string& key) {
             reader.read_string(call.real_remote);
         else if (key == "zone-id" || key == "domain_id")
             call.zone_id = reader.read_integer();
+        else if (key == "id")
+            call.id = reader.read_integer();
+        else if (is_string && key == "kind")
+            reader.read_string(call.kind);
+        else if (is_string && (key == "pattern" || key == "query"))
+            reader.read_string(call.text);
+        else if (key == "serial")
+            call.serial = reader.read_integer();
+        else if (key == "maxResults")
+            call.max_results = reader.read_integer();
         else
             reader.skip_value();
     }
@@ -60,17 +95,39 @@ std::optional<IpPrefix> parse_prefix(std::string_view text) {
     return IpPrefix(*address, static_cast<uint8_t>(length));
 }
 
+/// Makes a call with its parameters one of the method that it names.
+Result<void> finish(Call& call) {
+    const MethodRule* rule = find_method(call.method_name);
+    if (rule == nullptr) return {};
+    if (rule->needs_name && call.name.empty())
+        return fail(call.method_name + " without the name that it is about");
+    call.method = rule->method;
+    return {};
+}
+
 }  // namespace
 
-Result<void> parse_call(std::string_view text, Call& call) {
-    call.method = Method::unknown;
-    call.method_name.clear();
-    call.name.clear();
-    call.qtype.clear();
-    call.remote.clear();
-    call.real_remote.clear();
-    call.zone_id = -1;
+void Call::clear() {
+    method = Method::unknown;
+    for (std::string* each : {&method_name, &name, &qtype, &kind, &remote, &real_remote, &text})
+        each->clear();
+    zone_id = -1;
+    id = -1;
+    serial = 0;
+    max_results = 100;
+}
 
+const MethodRule* find_method(std::string_view name) noexcept {
+    const auto* found = std::find_if(std::begin(methods), std::end(methods), [name](const MethodRule& rule) {
+        return rule.name.size() == name.size() &&
+               std::equal(name.begin(), name.end(), rule.name.begin(),
+                          [](char a, char b) { return ascii_lower(a) == ascii_lower(b); });
+    });
+    return found == std::end(methods) ? nullptr : found;
+}
+
+Result<void> parse_call(std::string_view text, Call& call) {
+    call.clear();
     JsonReader reader(text);
     std::string key;
     for (reader.enter_object(); reader.next_member(key);) {
@@ -84,13 +141,20 @@ Result<void> parse_call(std::string_view text, Call& call) {
     reader.expect_end();
     if (!reader.ok()) return fail("not a JSON object of the remote backend protocol");
     if (call.method_name.empty()) return fail("a call without a method");
-    const auto* found = std::find_if(std::begin(methods), std::end(methods),
-                                     [&call](const MethodName& m) { return m.name == call.method_name; });
-    if (found == std::end(methods)) return {};
-    if (!found->name_key.empty() && call.name.empty())
-        return fail(call.method_name + " without " + std::string(found->name_key));
-    call.method = found->method;
-    return {};
+    return finish(call);
+}
+
+Result<void> parse_call(std::string_view method, std::string_view parameters, Call& call) {
+    call.clear();
+    call.method_name = method;
+    if (!parameters.empty()) {
+        JsonReader reader(parameters);
+        std::string key;
+        read_parameters(reader, call, key);
+        reader.expect_end();
+        if (!reader.ok()) return fail("parameters that are not a JSON object of the remote backend protocol");
+    }
+    return finish(call);
 }
 
 //     real-remote            decides                      scope
@@ -117,10 +181,6 @@ CallClient client_of(const Call& call) noexcept {
         real->length() == real->address().bits() && real->address() == result.client.source;
     if (!is_source) result.client.ecs = *real;
     return result;
-}
-
-void append_refusal(std::string& out) {
-    out += R"({"result":false})";
 }
 
 }  // namespace fairway::pdns

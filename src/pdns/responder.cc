@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "pdns/responder.h"
+
 #include <charconv>
 
 #include "base/text.h"
 #include "dns/authority.h"
 #include "pdns/json_reader.h"
-#include "pdns/protocol.h"
 
 namespace fairway::pdns {
 namespace {
@@ -52,6 +53,22 @@ const dns::ServedZone* zone_named(const dns::Authority& authority, std::string_v
     return name ? authority.zone_at(*name) : nullptr;
 }
 
+std::string_view why_read_only(Method method) {
+    switch (method) {
+        case Method::write_metadata:
+            return "refused, metadata of zones follow from Fairway's configuration: change fairway.toml and "
+                   "run `fairway reload`";
+        case Method::write_keys:
+            return "refused, keys of zones are kept by Fairway: see dnssec of [zone.NAME] in fairway.toml(5)";
+        case Method::write_tsig:
+            return "refused, TSIG keys are those of Fairway's configuration: change fairway.toml and run "
+                   "`fairway reload`";
+        default:
+            return "refused, the content of zones is Fairway's: change fairway.toml or the zone's file and "
+                   "run `fairway reload`, or steer with `fairway drain`, `down` and `up`";
+    }
+}
+
 }  // namespace
 
 Responder::Outcome Responder::respond(const dns::Serving& serving, const Call& call, std::string& out) {
@@ -87,7 +104,13 @@ Responder::Outcome Responder::respond(const dns::Serving& serving, const Call& c
         case Method::get_domain_metadata:
             out += R"({"result":[]})";
             return Outcome::answered;
-        case Method::unknown:
+        case Method::write_content:
+        case Method::write_metadata:
+        case Method::write_keys:
+        case Method::write_tsig:
+            append_refusal(out, call.method_name + ": " + std::string(why_read_only(call.method)));
+            return Outcome::answered;
+        default:
             break;
     }
     append_refusal(out);
@@ -176,6 +199,22 @@ void Responder::list(const dns::Serving& serving, const Call& call, std::string&
                       zone->id, 0, record.authoritative);
     }
     out += "]}";
+}
+
+void append_refusal(std::string& out) {
+    out += R"({"result":false})";
+}
+
+void append_refusal(std::string& out, std::string_view why) {
+    out += R"({"result":false,"log":[)";
+    append_json_string(out, why);
+    out += "]}";
+}
+
+void append_text_result(std::string& out, std::string_view text) {
+    out += R"({"result":)";
+    append_json_string(out, text);
+    out += '}';
 }
 
 }  // namespace fairway::pdns

@@ -1,24 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The connectors through which PowerDNS reaches us: a Unix stream socket, and HTTP in its `post_json` form
-// (POST to / or /pdns). Both lead to the same Responder. They run on the loop's thread.
+// The connectors through which PowerDNS reaches us: a Unix stream socket (for its unix connector, and for its
+// pipe connector through fairway-pdns-pipe), and HTTP. All lead to the same Backend, on the loop's thread.
 //
 // Idle connections are kept: each one that we close costs PowerDNS one SERVFAIL. A peer that sends something
 // else than the protocol, that stops in the middle of a request, or that does not read its replies is
 // dropped; nobody else notices.
 
-#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/ip.h"
 #include "base/published.h"
-#include "base/unique_fd.h"
 #include "dns/serving.h"
+#include "pdns/backend.h"
+#include "pdns/connections.h"
 
 namespace fairway::net {
 class InheritedSockets;
@@ -35,25 +34,7 @@ struct ServerOptions {
     size_t max_connections = 256;       // of both connectors together; more are turned away
     /// What is here need not be bound; read during construction only. Null: nothing is inherited.
     net::InheritedSockets* inherited = nullptr;
-};
-
-/// An open connection of PowerDNS' as one process gives it to the next.
-struct HandedConnection {
-    std::string connector;  // "unix" or "http"
-    UniqueFd fd;
-    std::string unread;  // the beginning of a request whose rest has not come
-};
-
-/// All grow, but for `connections`.
-struct ServerCounters {
-    uint64_t connections = 0;  // open now
-    uint64_t accepted = 0;
-    uint64_t calls = 0;    // well-formed, of any method
-    uint64_t lookups = 0;  // PowerDNS makes several for one question
-    uint64_t unable = 0;   // calls before the first probe round was done
-    uint64_t junk = 0;     // connections dropped for what they sent
-    uint64_t stalled = 0;  // connections dropped for what they did not send or read
-    uint64_t turned_away = 0;
+    RunCommand run_command = {};  // what `pdnsutil backend-cmd` is answered with; empty: a refusal
 };
 
 class Server {

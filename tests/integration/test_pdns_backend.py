@@ -263,7 +263,7 @@ def test_junk_changes_nothing(backend, connector, junk):
 
 
 def test_unknown_methods_are_refused_politely(backend):
-    reply = talk(backend, "unix", b'{"method":"startTransaction","parameters":{"domain":"gslb.test."}}\n')
+    reply = talk(backend, "unix", b'{"method":"somethingNew","parameters":{"domain":"gslb.test."}}\n')
     assert json.loads(reply) == {"result": False}
 
 

@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
-#include "pdns/protocol.h"
+#include "pdns/responder.h"
 #include "unit/dns/world.h"
 
 using namespace fairway;

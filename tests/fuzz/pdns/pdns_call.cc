@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "pdns/json_reader.h"
-#include "pdns/protocol.h"
+#include "pdns/responder.h"
 #include "unit/dns/world.h"
 
 using namespace fairway;

@@ -2,7 +2,7 @@
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
-#include "pdns/protocol.h"
+#include "pdns/responder.h"
 #include "unit/dns/world.h"
 
 using namespace fairway;
@@ -80,7 +80,7 @@ TEST_CASE("calls are read as PowerDNS writes them") {
     CHECK(call.method == Method::get_all_domains);
     REQUIRE(
         parse_call(R"({"method":"feedRecord","parameters":{"rr":{"qname":"x","ttl":[1]},"trxid":1}})", call));
-    CHECK(call.method == Method::unknown);
+    CHECK(call.method == Method::write_content);
     CHECK(call.method_name == "feedRecord");
 }
 
@@ -95,9 +95,10 @@ TEST_CASE("what is no call is refused with the reason") {
     CHECK(refusal(R"({"method":"lookup"} {})") == "not a JSON object of the remote backend protocol");
     CHECK(refusal(R"({"method":7})") == "not a JSON object of the remote backend protocol");
     CHECK(refusal("{}") == "a call without a method");
-    CHECK(refusal(R"({"method":"lookup"})") == "lookup without qname");
-    CHECK(refusal(R"({"method":"lookup","parameters":{"qname":5}})") == "lookup without qname");
-    CHECK(refusal(R"({"method":"list","parameters":[]})") == "list without zonename");
+    CHECK(refusal(R"({"method":"lookup"})") == "lookup without the name that it is about");
+    CHECK(refusal(R"({"method":"lookup","parameters":{"qname":5}})") ==
+          "lookup without the name that it is about");
+    CHECK(refusal(R"({"method":"list","parameters":[]})") == "list without the name that it is about");
     CHECK(refusal(R"({"method":"lookup","parameters":{"qname":"a","zone-id":1.5}})") ==
           "not a JSON object of the remote backend protocol");
 }
@@ -295,10 +296,23 @@ TEST_CASE("the handshake is accepted and what is not served is answered false") 
     Backend backend;
     CHECK(backend.ask(R"({"method":"initialize","parameters":{"path":"/run/x.sock","timeout":"2000"}})") ==
           R"({"result":true})");
-    for (const char* method :
-         {"getDomainKeys", "getTSIGKey", "startTransaction", "searchRecords", "lookUp", "x"})
+    for (const char* method : {"x", "isMaster", "getUnfreshSlaveInfos", "setFresh", "createSlaveDomain"})
         CHECK(backend.ask(std::string(R"({"method":")") + method + R"(","parameters":{}})") ==
               R"({"result":false})");
     CHECK(backend.ask(R"({"method":"lookup","parameters":{"qname":"a..b","qtype":"A"}})") ==
           R"({"result":[]})");
+}
+
+TEST_CASE("what would change a zone from the outside is refused with a reason for PowerDNS' log") {
+    Backend backend;
+    for (const char* method :
+         {"setDomainMetadata", "addDomainKey", "removeDomainKey", "activateDomainKey", "deactivateDomainKey",
+          "publishDomainKey", "unpublishDomainKey", "setTSIGKey", "deleteTSIGKey", "startTransaction",
+          "commitTransaction", "abortTransaction", "replaceRRSet", "feedRecord", "feedEnts", "feedEnts3"}) {
+        const auto reply = nlohmann::json::parse(
+            backend.ask(std::string(R"({"method":")") + method + R"(","parameters":{"name":"gslb.test."}})"));
+        CHECK(reply.at("result") == false);
+        REQUIRE(reply.at("log").size() == 1);
+        CHECK(reply["log"][0].get<std::string>().rfind(std::string(method) + ": refused, ", 0) == 0);
+    }
 }

@@ -210,7 +210,7 @@ TEST_CASE("wrong requests to the http connector are told what is wrong") {
         CHECK(response.find("application/problem+json") != std::string::npos);
         return response.substr(9, 3);
     };
-    CHECK(status(post(lookup, "/elsewhere"), false) == "404");
+    CHECK(status(post(lookup, "/~"), false) == "404");
     CHECK(status("GET /pdns HTTP/1.1\r\n\r\n", false) == "405");
     CHECK(status(post("{\"method\":}"), false) == "400");
     CHECK(status(post(""), false) == "400");
