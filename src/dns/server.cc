@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <iterator>
 #include <mutex>
 #include <system_error>
 #include <thread>
@@ -35,15 +36,15 @@ Server::~Server() {
     stop();
 }
 
-Result<std::unique_ptr<Server>> Server::open(const ServerOptions& options,
-                                             const Published<Serving>& serving) {
+Result<std::unique_ptr<Server>> Server::open(const ServerOptions& options, const Published<Serving>& serving,
+                                             net::InheritedSockets* inherited) {
     const uint32_t threads =
         options.threads > 0 ? options.threads : std::max(1U, std::thread::hardware_concurrency());
-    auto sockets = open_sockets(options.listen, threads);
+    auto sockets = open_sockets(options.listen, threads, inherited);
     if (!sockets) return tl::unexpected(sockets.error());
 
     auto impl = std::make_unique<Impl>();
-    for (const ListenSockets& pair : sockets->front()) impl->addresses.push_back(pair.address);
+    impl->addresses = std::move(sockets->addresses);
     // Which thread a connection comes to is the kernel's choice: each has its share of the limits.
     ServerLimits share = options.limits;
     const auto divide = [threads](uint32_t& limit) { limit = std::max(1U, (limit + threads - 1) / threads); };
@@ -51,7 +52,7 @@ Result<std::unique_ptr<Server>> Server::open(const ServerOptions& options,
     divide(share.connections_per_client);
     divide(share.streams);
     try {
-        for (auto& of_thread : *sockets)
+        for (auto& of_thread : sockets->of_thread)
             impl->workers.push_back(std::make_unique<Worker>(std::move(of_thread), share, serving));
     } catch (const std::system_error& error) {
         return fail(error.what());
@@ -80,6 +81,36 @@ void Server::stop() {
     const std::lock_guard lock(impl_->mutex);
     impl_->last = impl_->sum();
     impl_->workers.clear();
+}
+
+void Server::offer(std::vector<net::OfferedSocket>& sockets) const {
+    for (const auto& worker : impl_->workers) worker->offer(sockets);
+}
+
+std::vector<HandedConnection> Server::leave(milliseconds patience) {
+    std::vector<HandedConnection> all;
+    if (impl_->threads.empty()) return all;
+    const MonotonicTime until = std::chrono::steady_clock::now() + patience;
+    for (const auto& worker : impl_->workers) worker->begin_leaving(until);
+    for (const auto& worker : impl_->workers) {
+        std::vector<HandedConnection> of_worker = worker->wait_for_connections();
+        std::move(of_worker.begin(), of_worker.end(), std::back_inserter(all));
+    }
+    return all;
+}
+
+void Server::wait() {
+    for (std::thread& thread : impl_->threads) thread.join();
+    impl_->threads.clear();
+}
+
+void Server::adopt(std::vector<HandedConnection> connections) {
+    std::vector<std::vector<HandedConnection>> dealt(impl_->workers.size());
+    for (size_t i = 0; i < connections.size(); ++i)
+        dealt[i % dealt.size()].push_back(std::move(connections[i]));
+    for (size_t i = 0; i < dealt.size(); ++i) {
+        if (!dealt[i].empty()) impl_->workers[i]->adopt(std::move(dealt[i]));
+    }
 }
 
 const std::vector<SocketAddress>& Server::addresses() const noexcept {

@@ -16,7 +16,13 @@
 #include "base/ip.h"
 #include "base/published.h"
 #include "base/result.h"
+#include "base/unique_fd.h"
 #include "dns/serving.h"
+
+namespace fairway::net {
+class InheritedSockets;
+struct OfferedSocket;
+}  // namespace fairway::net
 
 namespace fairway::dns {
 
@@ -65,14 +71,22 @@ struct ServerStats {
     std::map<std::string, uint64_t> endpoints;  // by endpoint_path(), of the one answered first
 };
 
+/// A TCP connection as one process gives it to the next.
+struct HandedConnection {
+    UniqueFd fd;
+    std::vector<uint8_t> unread;  // octets that came and were not answered
+};
+
 class Server {
   public:
     /// Binds all sockets and answers nothing yet; what arrives before start() waits in the kernel. `serving`
     /// must outlive the server. The error is of the first address that cannot be had: "cannot listen on
     /// 127.0.0.1:53 (UDP): Address already in use". Another process that holds an address is found even if it
     /// shares its port.
+    /// What `inherited` has for the purpose "dns" is not bound but taken from there; null: nothing.
     [[nodiscard]] static Result<std::unique_ptr<Server>> open(const ServerOptions& options,
-                                                              const Published<Serving>& serving);
+                                                              const Published<Serving>& serving,
+                                                              net::InheritedSockets* inherited = nullptr);
     /// Stops.
     ~Server();
     Server(const Server&) = delete;
@@ -80,8 +94,20 @@ class Server {
 
     /// Begins to answer; once.
     void start();
-    /// Ends all threads and closes all sockets before it returns: milliseconds. May be called again.
+    /// Ends all threads and closes all sockets before it returns: milliseconds. What has come by then is
+    /// answered first, except what waits in a socket that a service manager keeps. May be called again.
     void stop();
+
+    // Handing over to another process that answers on the same sockets already.
+
+    /// What is listened on, for that process. Until leave() or stop().
+    void offer(std::vector<net::OfferedSocket>& sockets) const;
+    /// Answers what has come by UDP and closes those sockets; gives away the connections that are at rest.
+    /// The others have `patience` to take their answers: wait() returns when that is over.
+    [[nodiscard]] std::vector<HandedConnection> leave(milliseconds patience);
+    void wait();
+    /// After start(): goes on with connections that another process has given away.
+    void adopt(std::vector<HandedConnection> connections);
 
     /// What is listened on, with the real ports, in the order of the options. Other addresses or threads need
     /// a new Server.

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The listening sockets of the DNS server, with the options that it needs.
+// The listening sockets of the DNS server, with the options that it needs: bound here, or inherited from the
+// process before or from a service manager.
+//
+// Closing one socket of a SO_REUSEPORT group loses what waits in it. So an inherited socket is always served,
+// several by one thread when there are fewer threads than before; the group only grows.
 
 #include <cstddef>
 #include <vector>
@@ -8,18 +12,35 @@
 #include "base/ip.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "dns/answer.h"
+
+namespace fairway::net {
+class InheritedSockets;
+}
 
 namespace fairway::dns {
 
-/// One listen address for one thread.
-struct ListenSockets {
+/// One listening socket of one thread.
+struct ListenSocket {
     SocketAddress address;  // with the real port
-    UniqueFd udp;
-    UniqueFd tcp;
+    Transport transport = Transport::udp;
+    UniqueFd fd;
+    /// A service manager has it too and keeps what waits in it while nobody serves.
+    bool held_elsewhere = false;
+    /// Other threads serve the same socket.
+    bool shared = false;
+    /// Another thread's descriptor of the same socket is the one that counts.
+    bool copy = false;
 };
 
-/// For each of `threads` its sockets on all `addresses`, in their order.
-[[nodiscard]] Result<std::vector<std::vector<ListenSockets>>> open_sockets(
-    const std::vector<SocketAddress>& addresses, size_t threads);
+struct ListenSockets {
+    std::vector<SocketAddress> addresses;  // as asked for, with the real ports
+    std::vector<std::vector<ListenSocket>> of_thread;
+};
+
+/// For each of `threads` its sockets on all `addresses`, UDP and TCP. What `inherited` has for the purpose
+/// "dns" is taken from it; null: nothing.
+[[nodiscard]] Result<ListenSockets> open_sockets(const std::vector<SocketAddress>& addresses, size_t threads,
+                                                 net::InheritedSockets* inherited);
 
 }  // namespace fairway::dns

@@ -28,6 +28,7 @@ constexpr size_t octets_of_unit = 1024;  // large answers count by their size
 constexpr int events_of_turn = 32;
 constexpr int accepts_of_turn = 16;
 constexpr int expired_of_turn = 32;
+constexpr int reads_of_lingering = 4;
 
 IpAddress client_of(const IpAddress& peer) {
     return peer.is_v4() ? peer : peer.masked(client_bits_v6);
@@ -76,6 +77,7 @@ struct TcpConnections::Connection : Watched {
     std::list<Connection*>::iterator in_client;
     std::list<Connection*>::iterator in_queue;  // of ready_ or resting_
     bool is_ready = false;
+    bool lingers = false;  // has all its answers; see linger()
 };
 
 struct TcpConnections::Turn {
@@ -117,6 +119,57 @@ void TcpConnections::set_listeners(uint32_t events) {
         event.data.ptr = static_cast<Watched*>(&listener);
         (void)epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, listener.fd, &event);
     }
+}
+
+void TcpConnections::stop_listening() {
+    ending_ = true;
+    resume_.reset();
+    // Explicitly: closing the descriptor would not end the watch while another process has the socket.
+    for (const Listener& listener : listeners_)
+        (void)epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, listener.fd, nullptr);
+    listeners_.clear();
+}
+
+void TcpConnections::adopt(HandedConnection handed, MonotonicTime now) {
+    sockaddr_storage from{};
+    socklen_t size = sizeof from;
+    if (getpeername(handed.fd.get(), reinterpret_cast<sockaddr*>(&from), &size) != 0) return;
+    const auto peer = SocketAddress::from_sockaddr(reinterpret_cast<const sockaddr*>(&from));
+    if (!peer) return;
+    const int fd = handed.fd.get();
+    add(std::move(handed.fd), peer->address, now);
+    if (handed.unread.empty() || connections_.empty() || connections_.back().channel.fd() != fd) return;
+    Connection& connection = connections_.back();
+    connection.framing.append(handed.unread);
+    make_ready(connection, 0);
+}
+
+std::vector<HandedConnection> TcpConnections::leave() {
+    stop_listening();
+    std::vector<HandedConnection> handed;
+    for (auto at = connections_.begin(); at != connections_.end();) {
+        Connection& connection = *at++;
+        if (connection.stream != nullptr || connection.peer_is_done || connection.framing.failed() ||
+            connection.channel.unsent() > 0) {
+            make_ready(connection, 0);
+            continue;
+        }
+        UniqueFd copy(fcntl(connection.channel.fd(), F_DUPFD_CLOEXEC, 3));
+        if (!copy) {  // no descriptors left
+            make_ready(connection, EPOLLIN);
+            continue;
+        }
+        (void)epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, connection.channel.fd(), nullptr);
+        const ByteSpan rest = connection.framing.rest();
+        handed.push_back({std::move(copy), std::vector<uint8_t>(rest.begin(), rest.end())});
+        close(connection);
+    }
+    return handed;
+}
+
+void TcpConnections::finish() {
+    stop_listening();
+    for (Connection& connection : connections_) make_ready(connection, EPOLLIN);
 }
 
 void TcpConnections::turn(const std::shared_ptr<const Serving>& serving, Answerer& answerer,
@@ -256,6 +309,10 @@ void TcpConnections::serve(Connection& connection, Turn& turn) {
 
 bool TcpConnections::advance(Connection& connection, Turn& turn) {
     const uint32_t events = std::exchange(connection.events, 0);
+    if (connection.lingers) {
+        spend(turn.left, units_of_read);
+        return linger(connection);
+    }
     bool may_read = (events & (EPOLLIN | EPOLLHUP)) != 0 && !connection.peer_is_done;
     const uint32_t share = std::min(turn.left, units_of_connection);
     uint32_t left = share;
@@ -281,7 +338,18 @@ bool TcpConnections::advance(Connection& connection, Turn& turn) {
         make_ready(connection, 0);
         return true;
     }
+    if (ending_ && connection.stream == nullptr && !has_unsent) return linger(connection);
     return !connection.peer_is_done || has_unsent;
+}
+
+bool TcpConnections::linger(Connection& connection) {
+    if (!std::exchange(connection.lingers, true)) (void)shutdown(connection.channel.fd(), SHUT_WR);
+    ssize_t count = 0;
+    for (int i = 0; i < reads_of_lingering; ++i) {
+        count = recv(connection.channel.fd(), scratch_.data(), scratch_.size(), 0);
+        if (count <= 0) break;
+    }
+    return count > 0 || (count < 0 && (errno == EAGAIN || errno == EINTR));
 }
 
 TcpConnections::Stopped TcpConnections::answer_some(Connection& connection, Turn& turn, uint32_t& left) {
@@ -352,8 +420,8 @@ bool TcpConnections::flush(Connection& connection, MonotonicTime now) {
 bool TcpConnections::watch(Connection& connection) {
     // What waits for its next piece of a turn needs no event, and must not fill the list of events.
     uint32_t wanted = 0;
-    if (!connection.peer_is_done && !connection.framing.failed() && !connection.is_ready &&
-        !is_full(connection))
+    const bool takes_questions = !connection.peer_is_done && !connection.framing.failed() && !ending_;
+    if ((takes_questions || connection.lingers) && !connection.is_ready && !is_full(connection))
         wanted |= EPOLLIN;
     if (connection.channel.unsent() > 0) wanted |= EPOLLOUT;
     if (wanted == connection.watched) return true;

@@ -49,6 +49,17 @@ class TcpConnections {
     void turn(const std::shared_ptr<const Serving>& serving, Answerer& answerer, MonotonicTime now,
               uint32_t unix_seconds);
 
+    // Handing over to another process, or ending.
+
+    /// Takes a connection that was accepted elsewhere, with what was read from it and not answered.
+    void adopt(HandedConnection connection, MonotonicTime now);
+    /// Stops listening and gives away every connection that another process can go on with. The others get
+    /// what they have asked for, then end; turn() goes on until is_empty().
+    [[nodiscard]] std::vector<HandedConnection> leave();
+    /// Stops listening; what has been asked is read and answered in the following turns, then all end.
+    void finish();
+    [[nodiscard]] bool is_empty() const noexcept { return connections_.empty(); }
+
   private:
     struct Watched;
     struct Listener;
@@ -61,6 +72,7 @@ class TcpConnections {
 
     void accept(Listener& listener, Turn& turn);
     void set_listeners(uint32_t events);
+    void stop_listening();
     void add(UniqueFd fd, const IpAddress& peer, MonotonicTime now);
     void close(Connection& connection);
     bool close_oldest();
@@ -68,6 +80,10 @@ class TcpConnections {
     void make_ready(Connection& connection, uint32_t events);
     void serve(Connection& connection, Turn& turn);
     bool advance(Connection& connection, Turn& turn);
+    /// Ends one that has its answers: our side is closed, and what still comes is thrown away until the peer
+    /// closes its own. Closing at once would answer unread octets with a reset, which destroys answers that
+    /// are on their way. False when it is over.
+    bool linger(Connection& connection);
     enum class Stopped : uint8_t { idle, queue_is_full, turn_is_over, broken };
     Stopped answer_some(Connection& connection, Turn& turn, uint32_t& left);
     [[nodiscard]] bool is_full(const Connection& connection) const noexcept;
@@ -90,7 +106,8 @@ class TcpConnections {
     std::list<Connection*> resting_;      // has none
     std::vector<Connection*> streaming_;  // in the order in which their streams began
     std::unordered_map<IpAddress, Client> clients_;
-    UniqueFd spare_;  // given up for a moment when there are no file descriptors left
+    bool ending_ = false;  // no new questions: who has its answers is closed
+    UniqueFd spare_;       // given up for a moment when there are no file descriptors left
     std::vector<uint8_t> scratch_;
 };
 

@@ -24,6 +24,8 @@ class TcpFraming {
     [[nodiscard]] bool failed() const noexcept { return failed_; }
     /// Octets that wait for the rest of their message.
     [[nodiscard]] size_t buffered() const noexcept { return bytes_.size() - taken_; }
+    /// Those octets; valid until the next call of append().
+    [[nodiscard]] ByteSpan rest() const noexcept { return ByteSpan(bytes_).subspan(taken_); }
 
   private:
     size_t max_message_;

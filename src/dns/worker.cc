@@ -8,12 +8,14 @@
 #include <array>
 #include <cerrno>
 #include <ctime>
+#include <iterator>
 #include <system_error>
 
 #include "dns/authority.h"
 #include "dns/tcp.h"
 #include "dns/udp.h"
 #include "dns/worker_share.h"
+#include "net/inherited_sockets.h"
 
 namespace fairway::dns {
 namespace {
@@ -21,6 +23,10 @@ namespace {
 constexpr int events_at_once = 64;
 constexpr int batches_at_once = 16;      // of UDP on one socket before the other sockets have their turn
 constexpr size_t cached_answers = 4096;  // 5.5 MiB, if ever all of it is used
+/// Before a socket is closed; who asks faster than this is answered is not waited for.
+constexpr int last_rounds = 8;
+/// For answers of which the kernel does not take the rest at once.
+constexpr milliseconds last_patience{20};
 
 uint32_t unix_seconds_now() noexcept {
     return static_cast<uint32_t>(time(nullptr));
@@ -28,7 +34,7 @@ uint32_t unix_seconds_now() noexcept {
 
 }  // namespace
 
-Worker::Worker(std::vector<ListenSockets> sockets, const ServerLimits& limits,
+Worker::Worker(std::vector<ListenSocket> sockets, const ServerLimits& limits,
                const Published<Serving>& serving)
     : sockets_(std::move(sockets)),
       serving_(serving),
@@ -40,28 +46,78 @@ Worker::Worker(std::vector<ListenSockets> sockets, const ServerLimits& limits,
     if (!epoll_ || !wake_)
         throw std::system_error(errno, std::generic_category(), "cannot start a DNS worker");
     connections_ = std::make_unique<TcpConnections>(limits, *counters_);
-    watch(wake_.get(), &wake_);
-    watch(connections_->fd(), connections_.get());
-    for (ListenSockets& pair : sockets_) {
-        watch(pair.udp.get(), &pair.udp);
-        connections_->listen(pair.tcp.get());
+    watch(wake_.get(), &wake_, EPOLLIN);
+    watch(connections_->fd(), connections_.get(), EPOLLIN);
+    for (ListenSocket& socket : sockets_) {
+        if (socket.transport == Transport::udp)
+            // One of those who share it is woken, not all.
+            watch(socket.fd.get(), &socket.fd, socket.shared ? EPOLLIN | EPOLLEXCLUSIVE : EPOLLIN);
+        else
+            connections_->listen(socket.fd.get());
     }
 }
 
 Worker::~Worker() = default;
 
-void Worker::watch(int fd, void* data) {
+void Worker::watch(int fd, void* data, uint32_t events) {
     epoll_event event{};
-    event.events = EPOLLIN;
+    event.events = events;
     event.data.ptr = data;
     if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0)
         throw std::system_error(errno, std::generic_category(), "cannot watch a DNS socket");
 }
 
-void Worker::stop() noexcept {
+void Worker::wake() noexcept {
     const uint64_t one = 1;
     // It can only fail when the counter is full, and then the worker is being woken anyway.
     [[maybe_unused]] const ssize_t written = write(wake_.get(), &one, sizeof one);
+}
+
+void Worker::stop() noexcept {
+    {
+        const std::lock_guard lock(mutex_);
+        orders_.stop = true;
+    }
+    wake();
+}
+
+void Worker::begin_leaving(MonotonicTime until) {
+    {
+        const std::lock_guard lock(mutex_);
+        orders_.leave = until;
+        has_given_ = false;
+    }
+    wake();
+}
+
+std::vector<HandedConnection> Worker::wait_for_connections() {
+    std::unique_lock lock(mutex_);
+    gave_.wait(lock, [this] { return has_given_; });
+    return std::exchange(given_, {});
+}
+
+void Worker::adopt(std::vector<HandedConnection> connections) {
+    {
+        const std::lock_guard lock(mutex_);
+        std::move(connections.begin(), connections.end(), std::back_inserter(orders_.adopt));
+    }
+    wake();
+}
+
+Worker::Orders Worker::take_orders() {
+    uint64_t count = 0;
+    [[maybe_unused]] const ssize_t taken = read(wake_.get(), &count, sizeof count);
+    const std::lock_guard lock(mutex_);
+    return std::exchange(orders_, {});
+}
+
+void Worker::offer(std::vector<net::OfferedSocket>& sockets) const {
+    for (const ListenSocket& socket : sockets_) {
+        if (socket.copy) continue;
+        sockets.push_back(
+            {"dns", socket.transport == Transport::udp ? net::SocketKind::datagram : net::SocketKind::stream,
+             socket.address, socket.fd.get(), socket.held_elsewhere});
+    }
 }
 
 bool Worker::serve_udp(int fd, Published<Serving>::Reader& reader) {
@@ -75,14 +131,30 @@ bool Worker::serve_udp(int fd, Published<Serving>::Reader& reader) {
     return true;
 }
 
+void Worker::close_sockets(Published<Serving>::Reader& reader) {
+    for (ListenSocket& socket : sockets_) {
+        if (socket.transport != Transport::udp) continue;
+        // Explicitly: closing the descriptor does not end the watch while another process has the socket.
+        (void)epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, socket.fd.get(), nullptr);
+        // What a service manager keeps waits there for who comes next.
+        for (int i = 0; !socket.held_elsewhere && i < last_rounds && serve_udp(socket.fd.get(), reader);
+             ++i) {
+        }
+    }
+    sockets_.clear();
+}
+
 void Worker::run() {
     using Clock = std::chrono::steady_clock;
     Published<Serving>::Reader reader(serving_);
     WorkerShare share;
-    bool connections_wait = false;  // for UDP to let them
+    bool connections_wait = false;     // for UDP to let them
+    std::optional<MonotonicTime> end;  // while leaving or stopping
     std::array<epoll_event, events_at_once> events{};
     while (true) {
-        const auto until = connections_->deadline();
+        if (end && (connections_->is_empty() || Clock::now() >= *end)) break;
+        auto until = connections_->deadline();
+        if (end) until = until ? std::min(*until, *end) : *end;
         int timeout = -1;
         if (connections_wait) {
             timeout = 0;
@@ -92,18 +164,36 @@ void Worker::run() {
         }
         const int count = epoll_wait(epoll_.get(), events.data(), events_at_once, timeout);
         bool udp_waits = false;
+        bool is_called = false;
         for (int i = 0; i < count; ++i) {
             const void* what = events[static_cast<size_t>(i)].data.ptr;
-            if (what == &wake_) {
-                connections_.reset();
-                return;
-            }
-            if (what == connections_.get())
+            if (what == &wake_)
+                is_called = true;
+            else if (what == connections_.get())
                 connections_wait = true;
             else
                 udp_waits = serve_udp(static_cast<const UniqueFd*>(what)->get(), reader) || udp_waits;
         }
         const MonotonicTime now = Clock::now();
+        if (is_called) {
+            Orders orders = take_orders();
+            for (HandedConnection& connection : orders.adopt) connections_->adopt(std::move(connection), now);
+            if (orders.stop) {
+                connections_->finish();
+                close_sockets(reader);
+                end = now + last_patience;
+            } else if (orders.leave) {
+                std::vector<HandedConnection> given = connections_->leave();
+                close_sockets(reader);
+                end = *orders.leave;
+                const std::lock_guard lock(mutex_);
+                given_ = std::move(given);
+                has_given_ = true;
+                gave_.notify_all();
+            }
+            connections_wait = connections_->is_pending();
+            continue;
+        }
         if (!connections_wait && !(until && now >= *until)) continue;
         if (!share.may_serve_connections(now, udp_waits)) {
             connections_wait = true;
@@ -116,6 +206,7 @@ void Worker::run() {
         share.served_connections(now, Clock::now());
         connections_wait = connections_->is_pending();
     }
+    connections_.reset();
 }
 
 }  // namespace fairway::dns
