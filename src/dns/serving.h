@@ -18,6 +18,7 @@ class Steering;
 namespace fairway::dns {
 
 class Authority;
+struct ZoneSigning;
 
 /// How this server answers, apart from what.
 struct AnswerSettings {
@@ -27,13 +28,14 @@ struct AnswerSettings {
     friend bool operator==(const AnswerSettings&, const AnswerSettings&) = default;
 };
 
-/// All four are always set, and the first three belong to the same Model. Destroying it frees the old tables:
-/// leave that to the publisher's thread.
+/// The first four are always set; the first three and the last belong to the same Model. Destroying it frees
+/// the old tables: leave that to the publisher's thread.
 struct Serving {
     std::shared_ptr<const Authority> authority;
     std::shared_ptr<const Steering> steering;
     std::shared_ptr<const HealthSnapshot> health;
     std::shared_ptr<const AnswerSettings> settings;
+    std::shared_ptr<const ZoneSigning> signing = nullptr;  // absent: no zone is signed
 };
 
 }  // namespace fairway::dns

@@ -30,8 +30,11 @@ enum class RecordType : uint16_t {
     dnskey = 48,
     nsec3 = 50,
     nsec3param = 51,
+    cds = 59,
+    cdnskey = 60,
     svcb = 64,
     https = 65,
+    nxname = 128,  // RFC 9824: only ever in an NSEC's bitmap
     tkey = 249,
     tsig = 250,
     ixfr = 251,
