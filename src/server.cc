@@ -154,9 +154,10 @@ Server::Server(net::Loop& loop, Generation generation, std::filesystem::path con
     dns_ = std::move(*dns);
     api_ = std::make_unique<api::Server>(loop_, *this, config.api);
     if (config.pdns)
-        pdns_ = std::make_unique<pdns::Server>(
-            loop_, serving_,
-            pdns::ServerOptions{.unix_path = config.pdns->unix_path, .http = config.pdns->http});
+        pdns_ = std::make_unique<pdns::Server>(loop_, serving_,
+                                               pdns::ServerOptions{.unix_path = config.pdns->unix_path,
+                                                                   .http = config.pdns->http,
+                                                                   .zeromq = config.pdns->zeromq});
 
     prober_ = std::make_unique<Prober>(
         loop_, resolver_,

@@ -184,6 +184,30 @@ Parsed<SocketAddress> socket_address() {
             [](const SocketAddress& value) { return value.to_string(); }};
 }
 
+Parsed<std::variant<SocketAddress, std::filesystem::path>> zeromq_endpoint() {
+    using Endpoint = std::variant<SocketAddress, std::filesystem::path>;
+    return {"ZeroMQ endpoint",
+            [](std::string_view text) -> Result<Endpoint> {
+                if (text.starts_with("ipc:///")) {
+                    const std::string_view path = text.substr(6);
+                    // sun_path holds 107 characters and a terminator.
+                    if (path.size() > 107 || path.find('\0') != std::string_view::npos)
+                        return fail(quote(text.substr(0, 300)) + " names no socket: at most 107 characters");
+                    return std::filesystem::path(path);
+                }
+                if (!text.starts_with("tcp://"))
+                    return fail(quote(text.substr(0, 300)) +
+                                " is no endpoint: write ipc:///path/of/socket or tcp://address:port");
+                const auto address = SocketAddress::parse(text.substr(6));
+                if (!address) return tl::unexpected(address.error());
+                return *address;
+            },
+            [](const Endpoint& value) {
+                if (const auto* tcp = std::get_if<SocketAddress>(&value)) return "tcp://" + tcp->to_string();
+                return "ipc://" + std::get<std::filesystem::path>(value).string();
+            }};
+}
+
 Parsed<std::string> domain_name() {
     return {"domain name", canonical_domain, [](const std::string& value) { return value; }};
 }

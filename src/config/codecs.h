@@ -162,6 +162,8 @@ struct Parsed {
 /// Address and port; without a port it is 53, or an error.
 [[nodiscard]] Parsed<SocketAddress> dns_socket();
 [[nodiscard]] Parsed<SocketAddress> socket_address();
+/// "ipc:///absolute/path", "tcp://192.0.2.1:5354".
+[[nodiscard]] Parsed<std::variant<SocketAddress, std::filesystem::path>> zeromq_endpoint();
 /// An absolute name in lower case without its trailing dot.
 [[nodiscard]] Parsed<std::string> domain_name();
 /// Canonical form of a domain name; the error says which rule it breaks (RFC 1035 2.3.4).

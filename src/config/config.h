@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "base/clock.h"
@@ -48,6 +49,9 @@ struct Api {
 struct Pdns {
     std::filesystem::path unix_path;  // empty: no unix connector
     std::optional<SocketAddress> http;
+    std::optional<std::variant<SocketAddress, std::filesystem::path>> zeromq;  // tcp, ipc
+    /// Whether private keys and TSIG secrets are told over TCP as well.
+    bool secrets_over_tcp = false;
     friend bool operator==(const Pdns&, const Pdns&) = default;
 };
 

@@ -110,15 +110,27 @@ const Section<Pdns>& pdns_table() {
     static const Section<S> table(
         "pdns",
         {field("unix", &S::unix_path, unix_socket(), "Socket of the remote backend's unix connector."),
-         field("http", &S::http, socket_address(), "Address of the remote backend's http connector.")},
+         field("http", &S::http, socket_address(),
+               "Address of the remote backend's http connector, in any of its three forms."),
+         field("zeromq", &S::zeromq, zeromq_endpoint(),
+               "Endpoint of the remote backend's zeromq connector: ipc:///run/fairway/pdns.zmq or "
+               "tcp://127.0.0.1:5354."),
+         field("secrets_over_tcp", &S::secrets_over_tcp, Flag{},
+               "Whether private DNSSEC keys and TSIG secrets are told over http and tcp too, where nobody "
+               "authenticates; over socket files they always are.")},
         [](Context& context, const Node& node, S& pdns) {
-            if (pdns.unix_path.empty() && !pdns.http)
-                context.report.error(node.where, "[pdns] needs unix or http");
-            if (pdns.http && !pdns.http->address.is_loopback())
-                context.report.warning(node.find("http")->value.where,
-                                       "http: " + pdns.http->to_string() +
+            if (pdns.unix_path.empty() && !pdns.http && !pdns.zeromq)
+                context.report.error(node.where, "[pdns] needs unix, http or zeromq");
+            const auto warn_if_open = [&](std::string_view key, const SocketAddress& address) {
+                if (address.address.is_loopback()) return;
+                context.report.warning(node.find(key)->value.where,
+                                       std::string(key) + ": " + address.to_string() +
                                            " can be reached from other hosts, and PowerDNS does not "
                                            "authenticate itself there");
+            };
+            if (pdns.http) warn_if_open("http", *pdns.http);
+            if (pdns.zeromq && std::holds_alternative<SocketAddress>(*pdns.zeromq))
+                warn_if_open("zeromq", std::get<SocketAddress>(*pdns.zeromq));
         });
     return table;
 }

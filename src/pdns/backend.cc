@@ -31,7 +31,12 @@ std::string reply_of(std::string output) {
 }  // namespace
 
 Backend::Backend(net::Loop& loop, const Published<dns::Serving>& serving, RunCommand run_command)
-    : loop_(loop), serving_(serving), run_command_(std::move(run_command)) {}
+    : loop_(loop),
+      serving_(serving),
+      run_command_(std::move(run_command)),
+      complaints_timer_(loop, [this] { complaints_.flush(loop_.now()); }) {
+    complaints_timer_.let_loop_end();
+}
 
 Responder::Outcome Backend::answer(Reach, std::string& out) {
     ++counters.calls;
@@ -62,6 +67,7 @@ void Backend::junk(std::string_view what) {
 
 void Backend::complain(std::string_view text) {
     complaints_.warn(loop_.now(), text);
+    if (complaints_.pending() && !complaints_timer_.armed()) complaints_timer_.start(Complaints::period);
 }
 
 }  // namespace fairway::pdns

@@ -10,13 +10,10 @@
 
 #include "base/published.h"
 #include "dns/serving.h"
+#include "net/timer.h"
 #include "pdns/complaints.h"
 #include "pdns/protocol.h"
 #include "pdns/responder.h"
-
-namespace fairway::net {
-class Loop;
-}
 
 namespace fairway::pdns {
 
@@ -69,7 +66,6 @@ class Backend {
     void junk(std::string_view what);
     /// Logs it, unless too much was logged lately.
     void complain(std::string_view text);
-    Complaints& complaints() noexcept { return complaints_; }
 
     ServerCounters counters;
 
@@ -80,6 +76,7 @@ class Backend {
     RunCommand run_command_;
     Responder responder_;
     Complaints complaints_;
+    net::Timer complaints_timer_;
 };
 
 }  // namespace fairway::pdns

@@ -127,7 +127,6 @@ class Connections::Impl {
             ++backend_.counters.turned_away;
             backend_.complain("pdns: more than " + std::to_string(limits_.most) +
                               " connections, one is turned away");
-            if (!sweep_.armed()) sweep_.start_repeating(limits_.patience / 4);
             return std::nullopt;
         }
         ++backend_.counters.accepted;
@@ -318,7 +317,6 @@ class Connections::Impl {
 
     void sweep() {
         const MonotonicTime now = loop_.now();
-        backend_.complaints().flush(now);
         for (auto self = open_.begin(); self != open_.end();) {
             const auto next = std::next(self);
             Connection& connection = self->second;
@@ -338,7 +336,7 @@ class Connections::Impl {
             }
             self = next;
         }
-        if (open_.empty() && !backend_.complaints().pending()) sweep_.stop();
+        if (open_.empty()) sweep_.stop();
     }
 
     net::Loop& loop_;

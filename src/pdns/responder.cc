@@ -145,7 +145,7 @@ Responder::Outcome Responder::lookup(const dns::Serving& serving, const Call& ca
             }
             if (kind == SelectionKind::servfail || kind == SelectionKind::refuse) {
                 out.resize(begin);
-                out += R"({"result":null})";
+                append_trouble(out);
                 return Outcome::answered;
             }
         }
@@ -209,6 +209,10 @@ void append_refusal(std::string& out, std::string_view why) {
     out += R"({"result":false,"log":[)";
     append_json_string(out, why);
     out += "]}";
+}
+
+void append_trouble(std::string& out) {
+    out += R"({"result":null})";
 }
 
 void append_text_result(std::string& out, std::string_view text) {

@@ -48,6 +48,8 @@ class Responder {
 void append_refusal(std::string& out);
 /// The same with a line for PowerDNS' log.
 void append_refusal(std::string& out, std::string_view why);
+/// {"result":null}: PowerDNS takes it for trouble, answers SERVFAIL and connects anew.
+void append_trouble(std::string& out);
 /// {"result":"text"}
 void append_text_result(std::string& out, std::string_view text);
 

@@ -10,6 +10,7 @@
 #include "net/stream.h"
 #include "pdns/backend.h"
 #include "pdns/connections.h"
+#include "pdns/zeromq.h"
 
 namespace fairway::pdns {
 namespace {
@@ -38,18 +39,23 @@ class Server::Impl {
             listen(*options.http, Speech::http);
             http_address_ = listeners_.back()->local();
         }
+        if (options.zeromq) zeromq_.emplace(loop, backend_, inherited.take_or_open(purpose, *options.zeromq));
     }
 
     [[nodiscard]] const ServerCounters& counters() const noexcept { return backend_.counters; }
     [[nodiscard]] std::optional<SocketAddress> http_address() const { return http_address_; }
+    [[nodiscard]] std::optional<net::ListenAddress> zeromq_address() {
+        return zeromq_ ? std::optional(zeromq_->socket().address()) : std::nullopt;
+    }
     [[nodiscard]] Connections& connections() noexcept { return connections_; }
 
-    void offer(std::vector<net::OfferedSocket>& sockets) const {
-        for (const auto& listener : listeners_) {
-            const net::ListeningSocket& socket = listener->socket();
+    void offer(std::vector<net::OfferedSocket>& sockets) {
+        const auto offer_one = [&sockets](const net::ListeningSocket& socket) {
             sockets.push_back({std::string(purpose), net::SocketKind::stream, socket.address(), socket.fd(),
                                socket.held_elsewhere()});
-        }
+        };
+        for (const auto& listener : listeners_) offer_one(listener->socket());
+        if (zeromq_) offer_one(zeromq_->socket());
     }
 
     void pause() {
@@ -66,6 +72,10 @@ class Server::Impl {
         for (const auto& listener : listeners_) listener->socket().leave_to_others();
         listeners_.clear();
         connections_.leave();
+        if (zeromq_) {
+            zeromq_->socket().leave_to_others();
+            zeromq_->finish();
+        }
     }
 
   private:
@@ -73,6 +83,7 @@ class Server::Impl {
     Connections connections_;
     std::vector<std::unique_ptr<net::Listener>> listeners_;
     std::optional<SocketAddress> http_address_;
+    std::optional<ZeromqConnector> zeromq_;
 };
 
 Server::Server(net::Loop& loop, const Published<dns::Serving>& serving, const ServerOptions& options)
@@ -86,6 +97,10 @@ const ServerCounters& Server::counters() const noexcept {
 
 std::optional<SocketAddress> Server::http_address() const {
     return impl_->http_address();
+}
+
+std::optional<net::ListenAddress> Server::zeromq_address() const {
+    return impl_->zeromq_address();
 }
 
 void Server::offer(std::vector<net::OfferedSocket>& sockets) const {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // The connectors through which PowerDNS reaches us: a Unix stream socket (for its unix connector, and for its
-// pipe connector through fairway-pdns-pipe), and HTTP. All lead to the same Backend, on the loop's thread.
+// pipe connector through fairway-pdns-pipe), HTTP, and ZeroMQ. All lead to the same Backend, on the loop's
+// thread; what is not configured costs nothing.
 //
 // Idle connections are kept: each one that we close costs PowerDNS one SERVFAIL. A peer that sends something
 // else than the protocol, that stops in the middle of a request, or that does not read its replies is
@@ -16,6 +17,7 @@
 #include "base/ip.h"
 #include "base/published.h"
 #include "dns/serving.h"
+#include "net/listening_socket.h"
 #include "pdns/backend.h"
 #include "pdns/connections.h"
 
@@ -28,10 +30,11 @@ struct OfferedSocket;
 namespace fairway::pdns {
 
 struct ServerOptions {
-    std::filesystem::path unix_path;    // empty: no unix connector
-    std::optional<SocketAddress> http;  // absent: no http connector
-    nanoseconds patience = seconds{5};  // for the rest of a request, and for a reply to be read
-    size_t max_connections = 256;       // of both connectors together; more are turned away
+    std::filesystem::path unix_path;           // empty: no unix connector
+    std::optional<SocketAddress> http;         // absent: no http connector
+    std::optional<net::ListenAddress> zeromq;  // absent: no zeromq connector
+    nanoseconds patience = seconds{5};         // for the rest of a request, and for a reply to be read
+    size_t max_connections = 256;              // of unix and http together; more are turned away
     /// What is here need not be bound; read during construction only. Null: nothing is inherited.
     net::InheritedSockets* inherited = nullptr;
     RunCommand run_command = {};  // what `pdnsutil backend-cmd` is answered with; empty: a refusal
@@ -48,6 +51,8 @@ class Server {
     [[nodiscard]] const ServerCounters& counters() const noexcept;
     /// Where the http connector really listens; absent without one.
     [[nodiscard]] std::optional<SocketAddress> http_address() const;
+    /// Where the zeromq connector really listens; absent without one.
+    [[nodiscard]] std::optional<net::ListenAddress> zeromq_address() const;
 
     // Handing over to another process: pause, give away, then leave; or resume, as if nothing had happened.
     // PowerDNS notices nothing while this takes less than its timeout.

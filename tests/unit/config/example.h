@@ -39,6 +39,8 @@ token = "file:api.token"
 [pdns]
 unix = "pdns.sock"
 http = "127.0.0.1:8054"
+zeromq = "ipc:///run/fairway/pdns.zmq"
+secrets_over_tcp = true
 [geoip]
 databases = ["city-v4.mmdb", "/srv/city-v6.mmdb"]
 default = { country = "US", continent = "NA", asn = 64500, latitude = 40, longitude = -100.5 }

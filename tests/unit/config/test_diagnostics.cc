@@ -328,9 +328,11 @@ listen = "0.0.0.0:8053"
 token = "hunter2"
 [pdns]
 http = "0.0.0.0:1"
+zeromq = "tcp://192.0.2.1:5354"
 )toml") == R"out(
 f.toml:16:9: error: token: a secret does not stand in the configuration; put it into a file and write "file:PATH", or into the environment and write "env:NAME"
 f.toml:18:8: warning: http: 0.0.0.0:1 can be reached from other hosts, and PowerDNS does not authenticate itself there
+f.toml:19:10: warning: zeromq: 192.0.2.1:5354 can be reached from other hosts, and PowerDNS does not authenticate itself there
 )out");
 }
 
@@ -339,7 +341,17 @@ TEST_CASE("a backend without a connector is refused") {
 [server]
 listen = []
 )toml") == R"out(
-f.toml:14:1: error: [pdns] needs unix or http
+f.toml:14:1: error: [pdns] needs unix, http or zeromq
+)out");
+    CHECK(complaints(R"toml([pdns]
+zeromq = "inproc://pdns"
+)toml") == R"out(
+f.toml:15:10: error: zeromq: "inproc://pdns" is no endpoint: write ipc:///path/of/socket or tcp://address:port
+)out");
+    CHECK(complaints(R"toml([pdns]
+zeromq = "tcp://127.0.0.1"
+)toml") == R"out(
+f.toml:15:10: error: zeromq: "127.0.0.1" is not an address with a port: a port is missing
 )out");
 }
 
