@@ -109,6 +109,7 @@ class Answerer::Impl {
               Classes& classes);
     [[nodiscard]] uint64_t cache_key() const;
     [[nodiscard]] Client client() const;
+    [[nodiscard]] Steering::Decider decider() const;
     void classify(uint8_t maps, Classes& classes) const;
     [[nodiscard]] uint8_t echoed_scope(uint8_t scope) const;
     void untailor() {
@@ -275,9 +276,20 @@ Client Answerer::Impl::client() const {
     return client;
 }
 
+// The strict reader has seen that nothing is set beyond the prefix: no need to make a prefix of it.
+Steering::Decider Answerer::Impl::decider() const {
+    const ClientSubnet* const subnet = edns_.subnet;
+    if (subnet == nullptr || subnet->family == 0) return {request_->source, false, std::nullopt};
+    std::array<uint8_t, 16> bytes{};
+    std::copy(subnet->address.begin(), subnet->address.end(), bytes.begin());
+    const IpAddress address =
+        subnet->family == 1 ? IpAddress::v4({bytes[0], bytes[1], bytes[2], bytes[3]}) : IpAddress::v6(bytes);
+    return serving_->steering->decider(request_->source, address, subnet->source);
+}
+
 void Answerer::Impl::classify(uint8_t maps, Classes& classes) const {
     classes.maps = maps;
-    classes.decider = serving_->steering->decider(client());
+    classes.decider = decider();
     size_t count = 0;
     for (unsigned left = maps; left != 0; left &= left - 1) {
         const auto map = static_cast<size_t>(std::countr_zero(left));
@@ -296,9 +308,8 @@ uint8_t Answerer::Impl::echoed_scope(uint8_t scope) const {
 // As resolve(), from what was answered before if that can be.
 void Answerer::Impl::answer_again() {
     const ByteSpan wire = query_.name.wire();
-    lower_wire(wire, asked_.data());
     const AnswerCache::Question question{ByteSpan(asked_).first(wire.size()), cache_key()};
-    const uint64_t hash = AnswerCache::hash_of(question);
+    const uint64_t hash = AnswerCache::lower_and_hash(wire, question.rest, asked_.data());
     AnswerCache::Known* const known = cache_->find_question(question, hash);
     Classes classes;
     if (known != nullptr) {

@@ -36,12 +36,35 @@ Slot& AnswerCache::victim(Slot* set) const noexcept {
     return set[set[0].used_last == 0 ? 1 : 0];
 }
 
-uint64_t AnswerCache::hash_of(const Question& question) noexcept {
-    return hash_wire(question.lowered) ^ question.rest * 0x9e3779b97f4a7c15ULL;
+uint64_t AnswerCache::lower_and_hash(ByteSpan name, uint64_t rest, uint8_t* out) noexcept {
+    constexpr uint64_t odd = 0x9e3779b97f4a7c15ULL;
+    const uint8_t* const from = name.data();
+    const size_t size = name.size();
+    uint64_t hash = (rest ^ size << 56) * odd;
+    const auto add = [&](size_t at) {
+        uint64_t word = 0;
+        std::memcpy(&word, from + at, sizeof word);
+        word = lower_word(word);
+        std::memcpy(out + at, &word, sizeof word);
+        hash = (hash ^ word) * odd;
+        hash ^= hash >> 29;
+    };
+    if (size < sizeof(uint64_t)) {
+        uint64_t word = 0;
+        std::memcpy(&word, from, size);
+        word = lower_word(word);
+        std::memcpy(out, &word, size);
+        return mix(hash ^ word);
+    }
+    size_t at = 0;
+    for (; at + sizeof(uint64_t) <= size; at += sizeof(uint64_t)) add(at);
+    // The last word overlaps the one before: in lower case already, it stays as it is.
+    if (at < size) add(size - sizeof(uint64_t));
+    return hash * odd ^ hash >> 32;
 }
 
 AnswerCache::Known* AnswerCache::find_question(const Question& question, uint64_t hash) noexcept {
-    QuestionSlot* const set = &questions_[2 * (hash >> 32 & mask_)];
+    QuestionSlot* const set = &questions_[2 * (hash & mask_)];
     for (uint8_t way = 0; way < 2; ++way) {
         QuestionSlot& slot = set[way];
         const bool same = slot.hash == hash && slot.epoch == epoch_ && slot.rest == question.rest &&
@@ -57,7 +80,7 @@ AnswerCache::Known* AnswerCache::find_question(const Question& question, uint64_
 AnswerCache::Known* AnswerCache::add_question(const Question& question, uint64_t hash,
                                               uint8_t maps) noexcept {
     if (question.lowered.size() > max_name) return nullptr;
-    QuestionSlot& slot = victim(&questions_[2 * (hash >> 32 & mask_)]);
+    QuestionSlot& slot = victim(&questions_[2 * (hash & mask_)]);
     slot.epoch = epoch_;
     slot.hash = hash;
     slot.rest = question.rest;

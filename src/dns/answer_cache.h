@@ -85,7 +85,9 @@ class AnswerCache {
     /// Copies the answer, to be given until `end` in Unix seconds; one that is too large is not kept.
     void add_answer(const Known& known, uint64_t classes, const CachedAnswer& answer, uint32_t end) noexcept;
 
-    [[nodiscard]] static uint64_t hash_of(const Question& question) noexcept;
+    /// Writes the name in lower case to `out`, which has room for as many octets, and returns the hash of the
+    /// question that has it and `rest`.
+    [[nodiscard]] static uint64_t lower_and_hash(ByteSpan name, uint64_t rest, uint8_t* out) noexcept;
 
   private:
     static constexpr size_t cache_line = 64;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dns/message.h"
 
+#include "dns/quick_query.h"
+
 namespace fairway::dns {
 namespace {
 
@@ -61,6 +63,10 @@ size_t wire_name_size(ByteSpan bytes) noexcept {
 }  // namespace
 
 QueryFault parse_query(ByteSpan message, Query& query) noexcept {
+    return read_ordinary_query(message, query) ? QueryFault::none : parse_query_strictly(message, query);
+}
+
+QueryFault parse_query_strictly(ByteSpan message, Query& query) noexcept {
     query.has_question = false;
     query.is_plain = false;
     query.question = {};

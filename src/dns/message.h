@@ -50,6 +50,8 @@ enum class QueryFault : uint8_t {
 /// section 5.4) and whatever records, which must be well-formed; bits that a client should have left zero are
 /// ignored. At most one OPT, owned by the root, in the additional section; nothing after the last record.
 [[nodiscard]] QueryFault parse_query(ByteSpan message, Query& query) noexcept;
+/// The same, without the short cut for ordinary queries (quick_query.h) that parse_query() tries first.
+[[nodiscard]] QueryFault parse_query_strictly(ByteSpan message, Query& query) noexcept;
 
 /// Writes one response. The order is begin, then records section by section, then finish.
 class ResponseWriter {

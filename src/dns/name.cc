@@ -21,16 +21,6 @@ uint64_t load(const uint8_t* from, size_t count) noexcept {
     return word;
 }
 
-// Adds 0x20 to every octet of the word that is an upper-case letter, without branches.
-constexpr uint64_t lower_word(uint64_t word) noexcept {
-    constexpr uint64_t ones = 0x0101010101010101ULL;
-    const uint64_t seven = word & (0x7f * ones);
-    const uint64_t at_least_a = seven + (0x80 - 'A') * ones;
-    const uint64_t above_z = seven + (0x7f - 'Z') * ones;
-    const uint64_t ascii = ~word & (0x80 * ones);
-    return word + (((at_least_a & ~above_z) & ascii) >> 2);
-}
-
 // Reads labels up to the root or a pointer; false when malformed. `to` points at the pointer's target, or is
 // no_pointer at the root.
 constexpr size_t no_pointer = SIZE_MAX;

@@ -39,6 +39,9 @@ class Name {
     [[nodiscard]] ByteSpan wire() const noexcept { return {bytes_.data(), size_}; }
     [[nodiscard]] size_t size() const noexcept { return size_; }
     [[nodiscard]] bool is_root() const noexcept { return size_ == 1; }
+    /// Takes over octets that are known to be one uncompressed name: cheaper than making a Name and copying
+    /// it.
+    void assign_checked(ByteSpan wire) noexcept { assign(wire); }
     /// Without the root: "example.com" has 2.
     [[nodiscard]] size_t labels() const noexcept;
     /// Whether the first label is "*" (RFC 4592 section 2.1.1).
@@ -73,6 +76,16 @@ class Name {
 
 /// Moves the reader past a name in a message without following its pointer.
 void skip_name(Reader& reader) noexcept;
+
+/// Adds 0x20 to every octet of the word that is an upper-case ASCII letter, without branches.
+[[nodiscard]] constexpr uint64_t lower_word(uint64_t word) noexcept {
+    constexpr uint64_t ones = 0x0101010101010101ULL;
+    const uint64_t seven = word & (0x7f * ones);
+    const uint64_t at_least_a = seven + (0x80 - 'A') * ones;
+    const uint64_t above_z = seven + (0x7f - 'Z') * ones;
+    const uint64_t ascii = ~word & (0x80 * ones);
+    return word + (((at_least_a & ~above_z) & ascii) >> 2);
+}
 
 /// Lower-cases ASCII letters of `wire` into `out`, eight octets at a time; `out` has room for as many. Length
 /// octets are below 'A' and stay as they are.

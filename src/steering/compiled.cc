@@ -76,12 +76,17 @@ CompiledSteering::CompiledSteering(std::shared_ptr<const Model> the_model,
 
 Steering::Decider CompiledSteering::decider(const Client& client) const noexcept {
     if (!client.ecs) return {client.source, false, std::nullopt};
-    if (client.ecs->length() == 0) return {client.source, false, uint8_t{0}};
-    if (client.ecs->address().is_private()) {
-        const ClassHit hit = private_space.find(client.ecs->address());
-        if (hit.value == private_unknown) return {client.source, false, hit.scope};
+    return decider(client.source, client.ecs->address(), client.ecs->length());
+}
+
+Steering::Decider CompiledSteering::decider(const IpAddress& source, const IpAddress& subnet,
+                                            uint8_t length) const noexcept {
+    if (length == 0) return {source, false, uint8_t{0}};
+    if (subnet.is_private()) {
+        const ClassHit hit = private_space.find(subnet);
+        if (hit.value == private_unknown) return {source, false, hit.scope};
     }
-    return {client.ecs->address(), true, std::nullopt};
+    return {subnet, true, std::nullopt};
 }
 
 void CompiledSteering::compile_services() {

@@ -49,6 +49,8 @@ struct CompiledSteering {
                      std::shared_ptr<const geoip::Locator> the_locator);
 
     [[nodiscard]] Steering::Decider decider(const Client& client) const noexcept;
+    [[nodiscard]] Steering::Decider decider(const IpAddress& source, const IpAddress& subnet,
+                                            uint8_t length) const noexcept;
 
   private:
     void compile_services();

@@ -22,6 +22,11 @@ Steering::Decider Steering::decider(const Client& client) const noexcept {
     return compiled_->decider(client);
 }
 
+Steering::Decider Steering::decider(const IpAddress& source, const IpAddress& subnet,
+                                    uint8_t length) const noexcept {
+    return compiled_->decider(source, subnet, length);
+}
+
 ClassHit Steering::class_of(size_t map, const IpAddress& address) const noexcept {
     return compiled_->maps[map].find(address);
 }

@@ -58,6 +58,9 @@ class Steering {
         std::optional<uint8_t> fixed_scope;
     };
     [[nodiscard]] Decider decider(const Client& client) const noexcept;
+    /// The same, with the client subnet's address and SOURCE PREFIX-LENGTH.
+    [[nodiscard]] Decider decider(const IpAddress& source, const IpAddress& subnet,
+                                  uint8_t length) const noexcept;
     /// A client's class in one of the maps that Dependence names, and how far around it the class holds.
     [[nodiscard]] ClassHit class_of(size_t map, const IpAddress& address) const noexcept;
     /// Selection::scope, from the longest of the scopes of all that was looked at.

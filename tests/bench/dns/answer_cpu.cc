@@ -3,13 +3,14 @@
 // NXDOMAIN, and the floor of copying the question; as a worker answers, who keeps what it has answered, and
 // afresh, as after a health change. Medians of interleaved rounds.
 //
-//     bench_answer_cpu [ROUNDS]
+//     bench_answer_cpu [ROUNDS [KIND]]           only the kinds whose name begins with KIND, for a profiler
 
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
 #include <functional>
+#include <string_view>
 
 #include "bench/dns/bench_world.h"
 
@@ -91,6 +92,9 @@ int main(int argc, char** argv) {
         {"static A, afresh", [&] { answer_all(afresh, fixed, Rcode::noerror); }, {}},
         {"NXDOMAIN, afresh", [&] { answer_all(afresh, missing, Rcode::nxdomain); }, {}},
     };
+    if (argc > 2)
+        std::erase_if(kinds,
+                      [&](const Kind& kind) { return !std::string_view(kind.name).starts_with(argv[2]); });
     for (int round = 0; round < rounds + 1; ++round)
         for (Kind& kind : kinds) {
             const double start = thread_seconds();

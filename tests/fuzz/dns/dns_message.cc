@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "dns/message.h"
+#include "unit/dns/same_query.h"
 
 using namespace fairway;
 using namespace fairway::dns;
@@ -20,10 +21,19 @@ bool is_inside(ByteSpan part, ByteSpan whole) {
            (part.data() >= whole.data() && part.data() + part.size() <= whole.data() + whole.size());
 }
 
+// What the short cut accepts, the strict reader reads the same.
+void compare(ByteSpan message) {
+    Query quick;
+    Query strict;
+    require(parse_query(message, quick) == parse_query_strictly(message, strict));
+    require(test::same_query(quick, strict));
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const ByteSpan message(data, size);
+    compare(message);
     Query query;
     const QueryFault fault = parse_query(message, query);
     if (fault == QueryFault::drop) return 0;
