@@ -6,6 +6,8 @@
 #include "api/server.h"
 
 #include <libwebsockets.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pwd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -25,6 +27,8 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
+#include "net/acceptor.h"
+#include "net/inherited_sockets.h"
 #include "net/loop.h"
 #include "net/timer.h"
 
@@ -36,12 +40,15 @@ constexpr unsigned own_descriptors = 16;    // of the library: listeners, its ev
 constexpr size_t piece = 16 * 1024;         // octets of a body handed to the kernel at a time
 constexpr seconds beat_period{15};          // of an event stream on which nothing happens
 constexpr std::string_view bearer = "bearer ";
+/// Of our listening sockets, among those that one process inherits from another.
+constexpr std::string_view purpose = "api";
 
 /// A listener and what its clients may do.
 struct Face {
     bool unix = false;
     bool tls = false;
     std::string token;  // empty: none is needed
+    std::unique_ptr<net::Acceptor> acceptor;
 };
 
 /// Time does not tell how much of a wrong token was right.
@@ -111,7 +118,7 @@ bool is_local_host(std::string_view host) {
     return SocketAddress::parse(name, uint16_t{0}).has_value();
 }
 
-/// libwebsockets removes whatever has the socket's name: so look first whether a server is behind it.
+/// Says what is wrong with a path in an operator's words, and makes the folder.
 void refuse_if_in_use(const std::filesystem::path& path) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
@@ -128,18 +135,6 @@ void refuse_if_in_use(const std::filesystem::path& path) {
     std::error_code failed;
     std::filesystem::create_directories(path.parent_path(), failed);
     if (failed) throw std::system_error(failed, "cannot make " + path.parent_path().string());
-}
-
-/// libwebsockets waits in silence for an address that cannot be bound: so try first.
-void try_to_bind(const SocketAddress& address) {
-    sockaddr_storage storage{};
-    const socklen_t size = address.to_sockaddr(storage);
-    const UniqueFd probe(::socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    const int on = 1;
-    (void)::setsockopt(probe.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (!probe || ::bind(probe.get(), reinterpret_cast<const sockaddr*>(&storage), size) != 0 ||
-        (address.port != 0 && ::listen(probe.get(), 1) != 0))
-        throw std::system_error(errno, std::generic_category(), "cannot listen on " + address.to_string());
 }
 
 /// From a request's headers to the last octet of its answer.
@@ -194,11 +189,15 @@ class Context {
 
 class Server::Impl {
   public:
-    Impl(net::Loop& loop, Control& control, const config::Api& settings, const Limits& limits);
+    Impl(net::Loop& loop, Control& control, const config::Api& settings, const Limits& limits,
+         net::InheritedSockets* inherited);
     ~Impl();
 
     std::optional<SocketAddress> tcp() const { return tcp_address_; }
     size_t connections() const noexcept { return connections_; }
+    void offer(std::vector<net::OfferedSocket>& sockets) const;
+    void leave();
+    size_t answering() const;
 
   private:
     static int callback(lws* wsi, lws_callback_reasons reason, void* user, void* in, size_t length);
@@ -209,7 +208,8 @@ class Server::Impl {
     int write(const std::shared_ptr<Exchange>& exchange);
     bool write_headers(Exchange& exchange);
     std::optional<Response> identify(lws* wsi, const Face& face, Request& request) const;
-    lws_vhost* listen(lws_context_creation_info info, Face& face);
+    void listen(net::Loop& loop, lws_context_creation_info info, Face& face,
+                const net::ListenAddress& address, net::InheritedSockets& inherited);
     void end(Session* session);
     void beat();
 
@@ -217,8 +217,8 @@ class Server::Impl {
     const Limits limits_;
     const int patience_;  // seconds
     std::list<Face> faces_;
-    std::filesystem::path unix_path_;
     std::optional<SocketAddress> tcp_address_;
+    size_t exchanges_ = 0;  // requests whose answers are not out
     size_t connections_ = 0;
     std::vector<std::weak_ptr<Exchange>> followers_;
     net::Timer beat_;
@@ -227,7 +227,8 @@ class Server::Impl {
     Context context_;  // last: ending it calls back, to what is above
 };
 
-Server::Impl::Impl(net::Loop& loop, Control& control, const config::Api& settings, const Limits& limits)
+Server::Impl::Impl(net::Loop& loop, Control& control, const config::Api& settings, const Limits& limits,
+                   net::InheritedSockets* inherited)
     : control_(control),
       limits_(limits),
       patience_(static_cast<int>(limits.patience.count())),
@@ -268,31 +269,24 @@ Server::Impl::Impl(net::Loop& loop, Control& control, const config::Api& setting
         throw std::runtime_error("libwebsockets cannot start (is libwebsockets-evlib-uv installed?)");
     info.protocols = protocols_.data();
 
+    net::InheritedSockets nothing;
+    if (inherited == nullptr) inherited = &nothing;
+    // The library gets connections, not listeners: those outlive it when another process goes on with them.
+    // It looks for a request's vhost by the "port": so that each finds its own, they differ in that.
     if (!settings.unix_path.empty()) {
         Face& face = faces_.emplace_back();
         face.unix = true;
-        info.options |= LWS_SERVER_OPTION_UNIX_SOCK;
-        info.iface = settings.unix_path.c_str();
         info.vhost_name = "unix";
-        refuse_if_in_use(settings.unix_path);
-        // From the first moment on nobody but the group may open it.
-        const mode_t mask = ::umask(0117);
-        const lws_vhost* vhost = listen(info, face);
-        ::umask(mask);
-        if (vhost == nullptr) throw std::runtime_error("cannot listen on " + settings.unix_path.string());
-        unix_path_ = settings.unix_path;
-        info.options &= ~static_cast<uint64_t>(LWS_SERVER_OPTION_UNIX_SOCK);
+        info.port = CONTEXT_PORT_NO_LISTEN;
+        listen(loop, info, face, settings.unix_path, *inherited);
     }
     if (settings.listen) {
         Face& face = faces_.emplace_back();
         face.token = settings.token ? settings.token->value : "";
         face.tls = tls;
-        const std::string address = settings.listen->address.to_string();
         const std::string cert = settings.cert.string(), key = settings.key.string();
-        try_to_bind(*settings.listen);
-        info.iface = address.c_str();
-        info.port = settings.listen->port;
         info.vhost_name = "tcp";
+        info.port = CONTEXT_PORT_NO_LISTEN_SERVER;
         if (tls) {
             info.ssl_cert_filepath = cert.c_str();
             info.ssl_private_key_filepath = key.c_str();
@@ -301,25 +295,62 @@ Server::Impl::Impl(net::Loop& loop, Control& control, const config::Api& setting
                 SSL_OP_NO_SSLv3 | SSL_OP_NO_TLSv1 | SSL_OP_NO_TLSv1_1 | SSL_OP_NO_RENEGOTIATION;
         }
         info.alpn = "http/1.1";
-        lws_vhost* vhost = listen(info, face);
-        if (vhost == nullptr) throw std::runtime_error("cannot listen on " + settings.listen->to_string());
-        tcp_address_ =
-            SocketAddress{settings.listen->address, static_cast<uint16_t>(lws_get_vhost_listen_port(vhost))};
+        listen(loop, info, face, *settings.listen, *inherited);
+        tcp_address_ = std::get<SocketAddress>(faces_.back().acceptor->socket().address());
     }
     beat_.let_loop_end();
     beat_.start_repeating(beat_period);
 }
 
-lws_vhost* Server::Impl::listen(lws_context_creation_info info, Face& face) {
+void Server::Impl::listen(net::Loop& loop, lws_context_creation_info info, Face& face,
+                          const net::ListenAddress& address, net::InheritedSockets& inherited) {
+    std::vector<net::InheritedSocket> there = inherited.take(purpose, net::SocketKind::stream, address);
+    const auto* path = std::get_if<std::filesystem::path>(&address);
+    if (there.empty() && path != nullptr) refuse_if_in_use(*path);
     info.user = &face;
-    return lws_create_vhost(context_.get(), &info);
+    lws_vhost* vhost = lws_create_vhost(context_.get(), &info);
+    if (vhost == nullptr) throw std::runtime_error("cannot listen on " + net::to_string(address));
+    net::ListeningSocket socket =
+        there.empty() ? net::ListeningSocket::open(address)
+                      : net::ListeningSocket::adopt(there.front().address, std::move(there.front().fd));
+    if (!there.empty() && there.front().held_elsewhere) socket.hold_elsewhere();
+    face.acceptor = std::make_unique<net::Acceptor>(loop, std::move(socket), [this, vhost](UniqueFd fd) {
+        if (closing_ || connections_ >= limits_.connections) return;
+        const int on = 1;
+        (void)::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);  // not for Unix sockets
+        lws_adopt_socket_vhost(vhost, fd.release());
+    });
 }
 
 Server::Impl::~Impl() {
     closing_ = true;
     beat_.stop();
-    std::error_code ignored;
-    if (!unix_path_.empty()) std::filesystem::remove(unix_path_, ignored);
+    for (Face& face : faces_) face.acceptor.reset();
+}
+
+void Server::Impl::offer(std::vector<net::OfferedSocket>& sockets) const {
+    for (const Face& face : faces_) {
+        if (!face.acceptor) continue;
+        const net::ListeningSocket& socket = face.acceptor->socket();
+        sockets.push_back({std::string(purpose), net::SocketKind::stream, socket.address(), socket.fd(),
+                           socket.held_elsewhere()});
+    }
+}
+
+void Server::Impl::leave() {
+    for (Face& face : faces_) {
+        if (!face.acceptor) continue;
+        face.acceptor->socket().leave_to_others();
+        face.acceptor.reset();
+    }
+}
+
+size_t Server::Impl::answering() const {
+    const auto followed = std::count_if(followers_.begin(), followers_.end(), [](const auto& follower) {
+        const auto exchange = follower.lock();
+        return exchange && exchange->feed;
+    });
+    return exchanges_ - std::min(exchanges_, static_cast<size_t>(followed));
 }
 
 int Server::Impl::callback(lws* wsi, lws_callback_reasons reason, void* user, void* in, size_t length) {
@@ -336,8 +367,6 @@ int Server::Impl::callback(lws* wsi, lws_callback_reasons reason, void* user, vo
 
 int Server::Impl::handle(lws* wsi, lws_callback_reasons reason, Session* session, void* in, size_t length) {
     switch (reason) {
-        case LWS_CALLBACK_FILTER_NETWORK_CONNECTION:
-            return closing_ || connections_ >= limits_.connections ? 1 : 0;
         case LWS_CALLBACK_WSI_CREATE:
             ++connections_;
             return 0;
@@ -375,6 +404,7 @@ int Server::Impl::handle(lws* wsi, lws_callback_reasons reason, Session* session
 void Server::Impl::end(Session* session) {
     if (session == nullptr || session->exchange == nullptr) return;
     const std::unique_ptr<std::shared_ptr<Exchange>> exchange(std::exchange(session->exchange, nullptr));
+    --exchanges_;
     (*exchange)->wsi = nullptr;
     (*exchange)->feed.reset();
 }
@@ -410,6 +440,7 @@ int Server::Impl::begin(lws* wsi, Session* session, std::string_view path) {
     auto exchange = std::make_shared<Exchange>();
     exchange->wsi = wsi;
     session->exchange = new std::shared_ptr<Exchange>(exchange);
+    ++exchanges_;
 
     const auto* face = static_cast<const Face*>(lws_vhost_user(lws_get_vhost(wsi)));
     Request& request = exchange->request;
@@ -573,9 +604,20 @@ void Server::Impl::beat() {
     }
 }
 
-Server::Server(net::Loop& loop, Control& control, const config::Api& settings, const Limits& limits)
-    : impl_(std::make_unique<Impl>(loop, control, settings, limits)) {}
+Server::Server(net::Loop& loop, Control& control, const config::Api& settings, const Limits& limits,
+               net::InheritedSockets* inherited)
+    : impl_(std::make_unique<Impl>(loop, control, settings, limits, inherited)) {}
 Server::~Server() = default;
+
+void Server::offer(std::vector<net::OfferedSocket>& sockets) const {
+    impl_->offer(sockets);
+}
+void Server::leave() {
+    impl_->leave();
+}
+size_t Server::answering() const {
+    return impl_->answering();
+}
 
 std::optional<SocketAddress> Server::tcp() const {
     return impl_->tcp();

@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/ip.h"
@@ -20,8 +21,10 @@
 namespace fairway {
 class Control;
 namespace net {
+class InheritedSockets;
 class Loop;
-}
+struct OfferedSocket;
+}  // namespace net
 }  // namespace fairway
 
 namespace fairway::api {
@@ -42,7 +45,9 @@ class Server {
   public:
     /// Listens at once; throws std::system_error or std::runtime_error saying on what and why not.
     /// `control` must outlive the server.
-    Server(net::Loop& loop, Control& control, const config::Api& settings, const Limits& limits = {});
+    /// What `inherited` has for the purpose "api" is not bound but taken from there; null: nothing.
+    Server(net::Loop& loop, Control& control, const config::Api& settings, const Limits& limits = {},
+           net::InheritedSockets* inherited = nullptr);
     /// Closes everything and turns the loop for as long as that takes: callbacks of others may run.
     ~Server();
     Server(const Server&) = delete;
@@ -51,6 +56,13 @@ class Server {
     /// Where the TCP listener really listens; absent without one.
     [[nodiscard]] std::optional<SocketAddress> tcp() const;
     [[nodiscard]] size_t connections() const noexcept;
+
+    /// What is listened on, for a process that goes on with it.
+    void offer(std::vector<net::OfferedSocket>& sockets) const;
+    /// Accepts nothing more: another process does. Who is connected is still answered.
+    void leave();
+    /// Requests whose answers are not out; followers of events are not counted.
+    [[nodiscard]] size_t answering() const;
 
   private:
     class Impl;
