@@ -82,11 +82,23 @@ void write_log(const config::Diagnostic& diagnostic) {
 }
 
 Counters counters_of(const dns::ServerStats& stats) {
-    Counters counters{{"udp_queries", stats.udp_queries},     {"tcp_queries", stats.tcp_queries},
-                      {"tls_queries", stats.tls_queries},     {"dropped", stats.dropped},
-                      {"send_failures", stats.send_failures}, {"with_edns", stats.with_edns},
-                      {"with_ecs", stats.with_ecs},           {"truncated", stats.truncated},
-                      {"last_resort", stats.last_resort},     {"tcp_connections", stats.connections_open}};
+    Counters counters{{"udp_queries", stats.udp_queries},
+                      {"tcp_queries", stats.tcp_queries},
+                      {"tls_queries", stats.tls_queries},
+                      {"dropped", stats.dropped},
+                      {"send_failures", stats.send_failures},
+                      {"with_edns", stats.with_edns},
+                      {"with_ecs", stats.with_ecs},
+                      {"truncated", stats.truncated},
+                      {"last_resort", stats.last_resort},
+                      {"tcp_connections", stats.connections_open},
+                      {"xdp_interfaces", stats.xdp_interfaces},
+                      {"xdp_received", stats.xdp_received},
+                      {"xdp_answered", stats.xdp_answered},
+                      {"xdp_dropped", stats.xdp_dropped},
+                      {"xdp_transmit_full", stats.xdp_transmit_full},
+                      {"xdp_lost", stats.xdp_lost},
+                      {"xdp_passed", stats.xdp_passed}};
     for (size_t rcode = 0; rcode < stats.rcodes.size(); ++rcode) {
         if (stats.rcodes[rcode] != 0)
             counters.emplace_back("rcode_" + std::to_string(rcode), stats.rcodes[rcode]);
@@ -100,6 +112,24 @@ std::shared_ptr<const dns::AnswerSettings> answer_settings(const config::Config&
     settings->nsid = config.server.nsid;
     settings->cookies = cookies;
     return settings;
+}
+
+dns::XdpOptions xdp_options(const config::Config& config) {
+    dns::XdpOptions options;
+    if (!config.server.xdp) return options;
+    options.interfaces = config.server.xdp->interfaces;
+    switch (config.server.xdp->mode) {
+        case config::XdpMode::automatic:
+            options.mode = dns::XdpOptions::Mode::automatic;
+            break;
+        case config::XdpMode::native:
+            options.mode = dns::XdpOptions::Mode::native;
+            break;
+        case config::XdpMode::generic:
+            options.mode = dns::XdpOptions::Mode::generic;
+            break;
+    }
+    return options;
 }
 
 StoreOptions store_options(const config::Config& config, net::Loop& loop,
@@ -148,8 +178,11 @@ Server::Server(net::Loop& loop, Generation generation, std::filesystem::path con
         tell(EventKind::system, Severity::critical, {}, problem);
 
     const config::Config& config = generation_.config;
-    auto dns = dns::Server::open(
-        {.listen = config.server.listen, .threads = config.server.threads, .limits = {}}, serving_);
+    auto dns = dns::Server::open({.listen = config.server.listen,
+                                  .threads = config.server.threads,
+                                  .limits = {},
+                                  .xdp = xdp_options(config)},
+                                 serving_);
     if (!dns) throw std::runtime_error(dns.error().message);
     dns_ = std::move(*dns);
     api_ = std::make_unique<api::Server>(loop_, *this, config.api);
@@ -287,6 +320,15 @@ void Server::first_round_done() {
     for (const SocketAddress& address : dns_->addresses())
         where += (where.empty() ? "" : ", ") + address.to_string();
     tell(EventKind::system, Severity::info, {}, "first probe round done, answering on " + where);
+    look_at_xdp();
+}
+
+void Server::look_at_xdp() {
+    for (dns::XdpNotice& notice : dns_->look_at_xdp()) {
+        const auto severity =
+            notice.kind == dns::XdpNotice::Kind::fallback ? Severity::warning : Severity::info;
+        tell(EventKind::system, severity, {}, std::move(notice.text));
+    }
 }
 
 void Server::apply_overrides() {
@@ -307,6 +349,7 @@ void Server::housekeeping() {
         tell(event_of(expired, "expired", {}, now()));
     }
     serving_.collect();
+    if (ready_) look_at_xdp();
 
     if (ticks_ % cookie_rotation_ticks == 0) {
         dns::CookieSecrets secrets = *settings_->cookies;
@@ -449,6 +492,7 @@ void Server::adopt(Generation next) {
     log::Level level{};
     if (log::parse_level(config().server.log_level, level)) log::set_level(level);
     settings_ = answer_settings(config(), *settings_->cookies);
+    dns_->set_xdp(xdp_options(config()));
     const MonotonicTime monotonic = loop_.now();
     engine_.set_settings(health_settings(config()), monotonic);
     for (const UnresolvedOverride& unresolved : engine_.configure(model(), monotonic))

@@ -84,6 +84,8 @@ class Server final : public Control {
     void apply_overrides();
     void housekeeping();
     void first_round_done();
+    /// Attaches AF_XDP where it is wanted and can be had, and tells what has changed.
+    void look_at_xdp();
     /// Builds a generation from the files as they are now, in the background, and hands it over here.
     void build_then(std::function<void(BuiltGeneration&)> use);
     [[nodiscard]] ReloadOutcome outcome_of(BuiltGeneration& built) const;

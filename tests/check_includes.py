@@ -32,7 +32,7 @@ ALLOWED = {
 LAYERS = {
     "dns": {
         "dns_answer": ["answer", "authority", "zone", "serving", "response", "transfer", "challenge", "signing", "signature"],
-        "dns_server": ["udp", "tcp", "server", "worker"],
+        "dns_server": ["udp", "tcp", "server", "worker", "xdp"],
     },
     "ipsec": {"ipsec_endpoint": ["endpoint", "gateway", "main"]},
 }

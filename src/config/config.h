@@ -27,11 +27,21 @@ struct Secret {
     friend bool operator==(const Secret&, const Secret&) = default;
 };
 
+enum class XdpMode : uint8_t { automatic, native, generic };
+
+/// Answering past the kernel's network stack: server.xdp.
+struct Xdp {
+    std::vector<std::string> interfaces;
+    XdpMode mode = XdpMode::automatic;
+    friend bool operator==(const Xdp&, const Xdp&) = default;
+};
+
 struct Server {
     /// UDP and TCP. Loopback unless told otherwise; empty: PowerDNS alone faces the clients.
     std::vector<SocketAddress> listen{{IpAddress::v4(0x7f000001), 53},
                                       {IpAddress::v6({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}), 53}};
     uint32_t threads = 0;  // DNS workers; 0: one per core
+    std::optional<Xdp> xdp;
     std::filesystem::path state = "/var/lib/fairway";
     std::string nsid;
     std::string log_level = "info";

@@ -63,6 +63,29 @@ Number longitude() {
     return {-180, 180};
 }
 
+std::string check_interface(std::string_view text) {
+    const bool good = !text.empty() && text.size() <= 15 && text != "." && text != ".." &&
+                      std::all_of(text.begin(), text.end(),
+                                  [](char c) { return c > 0x20 && c < 0x7f && c != '/' && c != ':'; });
+    return good ? "" : "is not the name of a network interface";
+}
+
+const Section<Xdp>& xdp_table() {
+    using S = Xdp;
+    static const Section<S> table(
+        "server",
+        {field("interfaces", &S::interfaces,
+               List{Text{.what = "interface name", .check = check_interface}, 1, 64},
+               "Network interfaces on which UDP questions are answered by AF_XDP.")
+             .require(),
+         field("mode", &S::mode,
+               Enumeration<XdpMode, 3>{{{{"auto", XdpMode::automatic},
+                                         {"native", XdpMode::native},
+                                         {"generic", XdpMode::generic}}}},
+               "Where the XDP program runs: in the driver, in the network stack, or wherever it can.")});
+    return table;
+}
+
 const Section<Server>& server_table() {
     using S = Server;
     static const Section<S> table(
@@ -72,6 +95,8 @@ const Section<Server>& server_table() {
              "Addresses to answer DNS on, UDP and TCP; port 53 where none is given. An empty list leaves all "
              "answers to PowerDNS."),
          field("threads", &S::threads, Integer<uint32_t>{0, 1024}, "DNS worker threads; 0 is one per core."),
+         field("xdp", &S::xdp, xdp_table(),
+               "Answer UDP past the kernel's network stack. Sockets answer wherever that cannot be had."),
          field("state", &S::state, FilePath{}, "Folder of the database and of caches."),
          field("nsid", &S::nsid, Text{.check = check_printable},
                "What to say to clients that ask which server this is (RFC 5001)."),

@@ -12,6 +12,7 @@
 
 #include "dns/server_sockets.h"
 #include "dns/worker.h"
+#include "dns/xdp_interfaces.h"
 
 namespace fairway::dns {
 
@@ -21,11 +22,20 @@ class Server::Impl {
     std::vector<std::thread> threads;
     std::mutex mutex;  // of what follows: stats() may come while stop() clears up
     std::vector<std::unique_ptr<Worker>> workers;
-    ServerStats last;  // of workers that are gone
+    ServerStats last;                    // of workers that are gone
+    std::unique_ptr<XdpInterfaces> xdp;  // of the workers
 
     ServerStats sum() const {
         ServerStats all = last;
-        for (const auto& worker : workers) worker->counters().add_to(all);
+        for (const auto& worker : workers) {
+            worker->counters().add_to(all);
+            const XdpCounters& counters = worker->xdp().counters();
+            all.xdp_received += counters.received.get();
+            all.xdp_answered += counters.answered.get();
+            all.xdp_dropped += counters.dropped.get();
+            all.xdp_transmit_full += counters.transmit_full.get();
+        }
+        if (xdp) xdp->add_to(all);
         return all;
     }
 };
@@ -57,6 +67,10 @@ Result<std::unique_ptr<Server>> Server::open(const ServerOptions& options, const
     } catch (const std::system_error& error) {
         return fail(error.what());
     }
+    std::vector<XdpWorker*> xdp_workers;
+    for (const auto& worker : impl->workers) xdp_workers.push_back(&worker->xdp());
+    impl->xdp = std::make_unique<XdpInterfaces>(impl->addresses, std::move(xdp_workers));
+    impl->xdp->configure(options.xdp);
     return std::unique_ptr<Server>(new Server(std::move(impl)));
 }
 
@@ -75,11 +89,13 @@ void Server::start() {
 
 void Server::stop() {
     if (impl_->workers.empty()) return;
+    impl_->xdp->detach();
     for (const auto& worker : impl_->workers) worker->stop();
     for (std::thread& thread : impl_->threads) thread.join();
     impl_->threads.clear();
     const std::lock_guard lock(impl_->mutex);
     impl_->last = impl_->sum();
+    impl_->xdp.reset();
     impl_->workers.clear();
 }
 
@@ -91,6 +107,8 @@ std::vector<HandedConnection> Server::leave(milliseconds patience) {
     std::vector<HandedConnection> all;
     if (impl_->threads.empty()) return all;
     const MonotonicTime until = std::chrono::steady_clock::now() + patience;
+    // The other process has the interfaces as soon as it looks at them again.
+    impl_->xdp->configure({});
     for (const auto& worker : impl_->workers) worker->begin_leaving(until);
     for (const auto& worker : impl_->workers) {
         std::vector<HandedConnection> of_worker = worker->wait_for_connections();
@@ -111,6 +129,14 @@ void Server::adopt(std::vector<HandedConnection> connections) {
     for (size_t i = 0; i < dealt.size(); ++i) {
         if (!dealt[i].empty()) impl_->workers[i]->adopt(std::move(dealt[i]));
     }
+}
+
+void Server::set_xdp(const XdpOptions& options) {
+    if (impl_->xdp) impl_->xdp->configure(options);
+}
+
+std::vector<XdpNotice> Server::look_at_xdp() {
+    return impl_->xdp ? impl_->xdp->look() : std::vector<XdpNotice>();
 }
 
 const std::vector<SocketAddress>& Server::addresses() const noexcept {

@@ -44,10 +44,33 @@ struct ServerLimits {
     friend bool operator==(const ServerLimits&, const ServerLimits&) = default;
 };
 
+/// Receiving and sending past the kernel's network stack, by AF_XDP.
+struct XdpOptions {
+    enum class Mode : uint8_t {
+        automatic,  // native where the driver can, else generic
+        native,
+        generic
+    };
+    std::vector<std::string> interfaces;  // none: sockets only
+    Mode mode = Mode::automatic;
+    friend bool operator==(const XdpOptions&, const XdpOptions&) = default;
+};
+
+/// What an operator should know of AF_XDP.
+struct XdpNotice {
+    enum class Kind : uint8_t {
+        attached,  // it answers
+        fallback   // it does not, the sockets do, and why
+    };
+    Kind kind = Kind::attached;
+    std::string text;
+};
+
 struct ServerOptions {
     std::vector<SocketAddress> listen;  // UDP and TCP each; port 0 takes any that is free for both
     uint32_t threads = 0;               // 0: one per core
     ServerLimits limits;
+    XdpOptions xdp{};
     friend bool operator==(const ServerOptions&, const ServerOptions&) = default;
 };
 
@@ -69,6 +92,13 @@ struct ServerStats {
     uint64_t connections_open = 0;              // now
     std::map<std::string, uint64_t> services;   // steered answers by Service::key
     std::map<std::string, uint64_t> endpoints;  // by endpoint_path(), of the one answered first
+    uint64_t xdp_interfaces = 0;                // on which XDP answers, now
+    uint64_t xdp_received = 0;                  // frames with a question; udp_queries counts these too
+    uint64_t xdp_answered = 0;                  // frames queued for sending
+    uint64_t xdp_dropped = 0;                   // malformed or damaged frames
+    uint64_t xdp_transmit_full = 0;             // answers without a place in the transmit ring
+    uint64_t xdp_lost = 0;                      // questions that came while a queue was full
+    uint64_t xdp_passed = 0;                    // frames of all kinds that the program left to the kernel
 };
 
 /// A TCP connection as one process gives it to the next.
@@ -94,6 +124,11 @@ class Server {
 
     /// Begins to answer; once.
     void start();
+    /// From the next look_at_xdp() on.
+    void set_xdp(const XdpOptions& options);
+    /// Between start() and stop(), about once a second: attaches AF_XDP where it is wanted and can be had,
+    /// and finds out where it can no longer. Until then, and wherever that fails, the sockets answer.
+    [[nodiscard]] std::vector<XdpNotice> look_at_xdp();
     /// Ends all threads and closes all sockets before it returns: milliseconds. What has come by then is
     /// answered first, except what waits in a socket that a service manager keeps. May be called again.
     void stop();

@@ -40,6 +40,7 @@ Worker::Worker(std::vector<ListenSocket> sockets, const ServerLimits& limits,
       serving_(serving),
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
       wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
+      xdp_(epoll_.get(), wake_.get()),
       counters_(std::make_unique<WorkerCounters>()),
       batch_(std::make_unique<UdpBatch>()),
       answerer_(cached_answers) {
@@ -150,6 +151,7 @@ void Worker::run() {
     WorkerShare share;
     bool connections_wait = false;     // for UDP to let them
     std::optional<MonotonicTime> end;  // while leaving or stopping
+    xdp_.begin();
     std::array<epoll_event, events_at_once> events{};
     while (true) {
         if (end && (connections_->is_empty() || Clock::now() >= *end)) break;
@@ -162,21 +164,27 @@ void Worker::run() {
             const auto left = std::chrono::ceil<milliseconds>(*until - Clock::now());
             timeout = static_cast<int>(std::clamp<int64_t>(left.count(), 0, 60'000));
         }
+        if (xdp_.has_unsent()) timeout = timeout < 0 ? 1 : std::min(timeout, 1);
         const int count = epoll_wait(epoll_.get(), events.data(), events_at_once, timeout);
         bool udp_waits = false;
         bool is_called = false;
         for (int i = 0; i < count; ++i) {
-            const void* what = events[static_cast<size_t>(i)].data.ptr;
+            const epoll_event& event = events[static_cast<size_t>(i)];
+            const void* what = event.data.ptr;
             if (what == &wake_)
                 is_called = true;
+            else if (xdp_.owns(what))
+                udp_waits = xdp_.serve(what, event.events, reader, answerer_, *counters_) || udp_waits;
             else if (what == connections_.get())
                 connections_wait = true;
             else
                 udp_waits = serve_udp(static_cast<const UniqueFd*>(what)->get(), reader) || udp_waits;
         }
+        if (xdp_.has_unsent()) xdp_.serve_unsent(reader, answerer_, *counters_);
         const MonotonicTime now = Clock::now();
         if (is_called) {
             Orders orders = take_orders();
+            xdp_.take_turn(reader, answerer_, *counters_);
             for (HandedConnection& connection : orders.adopt) connections_->adopt(std::move(connection), now);
             if (orders.stop) {
                 connections_->finish();
@@ -206,6 +214,7 @@ void Worker::run() {
         share.served_connections(now, Clock::now());
         connections_wait = connections_->is_pending();
     }
+    xdp_.end();
     connections_.reset();
 }
 

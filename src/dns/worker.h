@@ -16,6 +16,7 @@
 #include "dns/server_counters.h"
 #include "dns/server_sockets.h"
 #include "dns/serving.h"
+#include "dns/xdp_worker.h"
 
 namespace fairway::dns {
 
@@ -46,6 +47,9 @@ class Worker {
     /// Any thread.
     [[nodiscard]] WorkerCounters& counters() noexcept { return *counters_; }
 
+    /// Its AF_XDP queues, to be lent and taken back.
+    [[nodiscard]] XdpWorker& xdp() noexcept { return xdp_; }
+
   private:
     void watch(int fd, void* data, uint32_t events);
     /// Whether more waits on the socket.
@@ -66,6 +70,7 @@ class Worker {
     const Published<Serving>& serving_;
     UniqueFd epoll_;
     UniqueFd wake_;
+    XdpWorker xdp_;
     std::unique_ptr<WorkerCounters> counters_;
     std::unique_ptr<class UdpBatch> batch_;
     std::unique_ptr<class TcpConnections> connections_;

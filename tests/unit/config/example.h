@@ -29,6 +29,7 @@ inline constexpr std::string_view everything = R"toml(
 [server]
 listen = ["127.0.0.1:5300", "[::1]:5300", "192.0.2.1"]
 threads = 2
+xdp = { interfaces = ["eth0", "eth1"], mode = "native" }
 state = "state"
 nsid = "fra-1"
 log_level = "debug"
