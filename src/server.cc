@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server.h"
 
-#include <openssl/rand.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "answer_settings.h"
 #include "api/server.h"
 #include "base/duration.h"
 #include "base/log.h"
@@ -26,13 +26,6 @@ constexpr nanoseconds housekeeping_period = seconds{1};
 constexpr uint64_t geo_check_ticks = 5;  // changed databases are looked for this often
 constexpr uint64_t geo_retry_ticks = 60;
 constexpr uint64_t cookie_rotation_ticks = 3600;  // server cookies are good for an hour
-
-dns::CookieSecret random_secret() {
-    dns::CookieSecret secret{};
-    if (RAND_bytes(secret.data(), static_cast<int>(secret.size())) != 1)
-        throw std::runtime_error("the system has no random numbers for DNS cookies");
-    return secret;
-}
 
 std::string host_name() {
     std::array<char, 256> name{};
@@ -87,6 +80,8 @@ Counters counters_of(const dns::ServerStats& stats) {
                       {"tls_queries", stats.tls_queries},
                       {"dropped", stats.dropped},
                       {"send_failures", stats.send_failures},
+                      {"limited_dropped", stats.limited_dropped},
+                      {"limited_truncated", stats.limited_truncated},
                       {"with_edns", stats.with_edns},
                       {"with_ecs", stats.with_ecs},
                       {"truncated", stats.truncated},
@@ -104,14 +99,6 @@ Counters counters_of(const dns::ServerStats& stats) {
             counters.emplace_back("rcode_" + std::to_string(rcode), stats.rcodes[rcode]);
     }
     return counters;
-}
-
-std::shared_ptr<const dns::AnswerSettings> answer_settings(const config::Config& config,
-                                                           const dns::CookieSecrets& cookies) {
-    auto settings = std::make_shared<dns::AnswerSettings>();
-    settings->nsid = config.server.nsid;
-    settings->cookies = cookies;
-    return settings;
 }
 
 dns::XdpOptions xdp_options(const config::Config& config) {
@@ -158,7 +145,7 @@ Server::Server(net::Loop& loop, Generation generation, std::filesystem::path con
                  }),
              started_wall_),
       engine_(health_settings(generation_.config)),
-      settings_(answer_settings(generation_.config, {random_secret(), std::nullopt})),
+      settings_(answer_settings(generation_.config, nullptr)),
       serving_([this] {
           engine_.configure(generation_.config.model, started_);
           engine_.set_overrides(store_.overrides(), started_);
@@ -351,10 +338,9 @@ void Server::housekeeping() {
     serving_.collect();
     if (ready_) look_at_xdp();
 
-    if (ticks_ % cookie_rotation_ticks == 0) {
-        dns::CookieSecrets secrets = *settings_->cookies;
-        secrets.rotate(random_secret());
-        settings_ = answer_settings(config(), secrets);
+    // Secrets of the configuration change with it, on all nodes that share them.
+    if (ticks_ % cookie_rotation_ticks == 0 && !config().server.cookie_secret) {
+        settings_ = with_next_cookie_secret(*settings_);
         publish(serving_.load()->health);
     }
     // Databases that could not be used at start are not part of the locator: they are tried again, less
@@ -491,7 +477,7 @@ void Server::adopt(Generation next) {
     generation_ = std::move(next);
     log::Level level{};
     if (log::parse_level(config().server.log_level, level)) log::set_level(level);
-    settings_ = answer_settings(config(), *settings_->cookies);
+    settings_ = answer_settings(config(), settings_.get());
     dns_->set_xdp(xdp_options(config()));
     const MonotonicTime monotonic = loop_.now();
     engine_.set_settings(health_settings(config()), monotonic);

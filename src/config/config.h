@@ -36,6 +36,16 @@ struct Xdp {
     friend bool operator==(const Xdp&, const Xdp&) = default;
 };
 
+/// Of answers over UDP to one client prefix, by kind of answer.
+struct RateLimit {
+    uint32_t responses = 0;    // a second; 0: no limit
+    uint32_t slip = 2;         // of those beyond the limit, each so many-th is answered truncated; 0: none
+    uint8_t ipv4_prefix = 24;  // bits that make one client
+    uint8_t ipv6_prefix = 56;
+    std::vector<IpPrefix> exempt;
+    friend bool operator==(const RateLimit&, const RateLimit&) = default;
+};
+
 struct Server {
     /// UDP and TCP. Loopback unless told otherwise; empty: PowerDNS alone faces the clients.
     std::vector<SocketAddress> listen{{IpAddress::v4(0x7f000001), 53},
@@ -44,6 +54,8 @@ struct Server {
     std::optional<Xdp> xdp;
     std::filesystem::path state = "/var/lib/fairway";
     std::string nsid;
+    std::optional<Secret> cookie_secret;  // absent: random, and changed by itself
+    RateLimit rate_limit;
     std::string log_level = "info";
     friend bool operator==(const Server&, const Server&) = default;
 };

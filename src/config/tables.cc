@@ -3,6 +3,8 @@
 
 #include "config/tables.h"
 
+#include <cctype>
+
 #include "base/text.h"
 
 namespace fairway::config {
@@ -86,6 +88,39 @@ const Section<Xdp>& xdp_table() {
     return table;
 }
 
+// One or two secrets of 16 octets in hexadecimal, apart by white space; dns::parse_cookie_secrets reads them.
+bool is_cookie_secret(std::string_view text) {
+    constexpr size_t digits = 32;
+    constexpr std::string_view blank = " \t\r\n";
+    size_t words = 0;
+    for (size_t at = text.find_first_not_of(blank); at != std::string_view::npos; ++words) {
+        const size_t end = std::min(text.find_first_of(blank, at), text.size());
+        const std::string_view word = text.substr(at, end - at);
+        const bool good = word.size() == digits && std::all_of(word.begin(), word.end(), [](char c) {
+                              return std::isxdigit(static_cast<unsigned char>(c)) != 0;
+                          });
+        if (!good) return false;
+        at = text.find_first_not_of(blank, end);
+    }
+    return words == 1 || words == 2;
+}
+
+const Section<RateLimit>& rate_limit_table() {
+    using S = RateLimit;
+    static const Section<S> table(
+        "server.rate_limit",
+        {field("responses", &S::responses, Integer<uint32_t>{0, 1'000'000},
+               "Answers a second to one client prefix, of one kind (data, nothing, referrals, errors); 0 is "
+               "no limit."),
+         field("slip", &S::slip, Integer<uint32_t>{0, 100},
+               "Of the answers beyond, each so many-th is sent truncated, which real clients ask again over "
+               "TCP; the others are not sent. 0 sends none."),
+         field("ipv4_prefix", &S::ipv4_prefix, Integer<uint8_t>{8, 32}, "Bits of an IPv4 client prefix."),
+         field("ipv6_prefix", &S::ipv6_prefix, Integer<uint8_t>{16, 64}, "Bits of an IPv6 client prefix."),
+         field("exempt", &S::exempt, List{ip_prefix(), 0, 1000}, "Clients without a limit.")});
+    return table;
+}
+
 const Section<Server>& server_table() {
     using S = Server;
     static const Section<S> table(
@@ -100,8 +135,19 @@ const Section<Server>& server_table() {
          field("state", &S::state, FilePath{}, "Folder of the database and of caches."),
          field("nsid", &S::nsid, Text{.check = check_printable},
                "What to say to clients that ask which server this is (RFC 5001)."),
+         field("cookie_secret", &S::cookie_secret, SecretText{},
+               "Secret of DNS cookies (RFC 9018) that all nodes of an anycast address share: 32 hexadecimal "
+               "digits; a second secret after it is still accepted. Without it, each node has a random one "
+               "and changes it every hour."),
+         field("rate_limit", &S::rate_limit, rate_limit_table(), ""),
          field("log_level", &S::log_level, Text{.one_of = {"debug", "info", "warning", "error"}},
-               "The least severe messages that are logged.")});
+               "The least severe messages that are logged.")},
+        [](Context& context, const Node& node, S& server) {
+            if (server.cookie_secret && !is_cookie_secret(server.cookie_secret->value))
+                context.report.error(node.find("cookie_secret")->value.where,
+                                     "cookie_secret: " + server.cookie_secret->source +
+                                         " must hold one or two secrets of 32 hexadecimal digits each");
+        });
     return table;
 }
 

@@ -103,6 +103,9 @@ class Answerer::Impl {
     };
 
     void prepare_edns(const Request& request);
+    [[nodiscard]] ResponseKind kind_of_response() const;
+    void tell_circumstances();
+    void fail_unhealthy(Rcode rcode);
     size_t limit(const Request& request, std::span<uint8_t> out) const;
     void answer_again();
     void keep(AnswerCache::Known* known, const AnswerCache::Question& question, uint64_t hash,
@@ -196,8 +199,8 @@ size_t Answerer::Impl::answer(const Serving& serving, const Request& request, st
     outcome_.has_ecs = query_.edns.present && query_.edns.has_subnet;
 
     prepare_edns(request);
-    // Whatever is decided about the client's subnet later, the OPT keeps its size: only an error text adds to
-    // it, and answers with one carry no records.
+    // Whatever is decided about the client's subnet later, the OPT keeps its size: only an error adds to it,
+    // and that is left out where there is no room.
     writer_.begin(out.first(limit(request, out)), query_, query_.edns.present ? edns_.size() : 0);
     switch (fault) {
         case QueryFault::formerr:
@@ -223,7 +226,18 @@ size_t Answerer::Impl::answer(const Serving& serving, const Request& request, st
     }
     outcome_.truncated = truncated_;
     outcome_.rcode = rcode_;
-    return writer_.finish(query_, flags_, rcode_, query_.edns.present ? &edns_ : nullptr);
+    outcome_.kind = kind_of_response();
+    // RFC 7830 section 6: without encryption padding hides nothing and feeds amplification.
+    const bool padded = query_.edns.wants_padding && request.transport == Transport::tls;
+    return writer_.finish(query_, flags_, rcode_, query_.edns.present ? &edns_ : nullptr,
+                          padded ? ResponseWriter::padding_block : 0);
+}
+
+ResponseKind Answerer::Impl::kind_of_response() const {
+    if (rcode_ == Rcode::nxdomain) return ResponseKind::nxdomain;
+    if (rcode_ != Rcode::noerror) return ResponseKind::error;
+    if (truncated_ || writer_.count(Section::answer) > 0) return ResponseKind::data;
+    return (flags_ & flag::aa) != 0 ? ResponseKind::nodata : ResponseKind::referral;
 }
 
 void Answerer::Impl::prepare_edns(const Request& request) {
@@ -240,6 +254,10 @@ void Answerer::Impl::prepare_edns(const Request& request) {
         edns_.client_cookie = asked.client_cookie;
         edns_.server_cookie = make_server_cookie(settings.cookies->current, asked.client_cookie,
                                                  request.source, request.unix_seconds);
+        if (settings.limiter)
+            outcome_.good_cookie =
+                check_server_cookie(*settings.cookies, asked.client_cookie, asked.server_cookie,
+                                    request.source, request.unix_seconds);
     }
     // RFC 7828 section 3.3.1: the option means nothing over UDP.
     if (asked.wants_keepalive && is_stream(request.transport)) edns_.keepalive = request.keepalive;
@@ -264,7 +282,7 @@ uint64_t Answerer::Impl::cache_key() const {
     key |= edns.present ? 1 : 0;
     key |= edns.present && edns.dnssec_ok ? 2 : 0;
     key |= edns.present && edns.has_subnet ? 4 : 0;
-    key |= request_->transport == Transport::tcp ? 8 : 0;
+    key |= is_stream(request_->transport) ? 8 : 0;
     return key << 32 | uint64_t{static_cast<uint16_t>(query_.klass)} << 16 |
            static_cast<uint16_t>(query_.type);
 }
@@ -536,7 +554,43 @@ void Answerer::Impl::select(const Node& node) {
     depends_.block = depends_.block || selection_.depends.block;
     selected_scope_ = selection_.scope;
     tailored_ = true;
+    tell_circumstances();
     if (edns_.subnet != nullptr) edns_.scope = echoed_scope(selection_.scope);
+}
+
+// What an operator who looks at the answer wants to know of how it came about (RFC 8914). No code but "other"
+// fits what is not an error.
+void Answerer::Impl::tell_circumstances() {
+    const HealthSnapshot& health = *serving_->health;
+    const auto tell = [this](ExtendedError error, std::string_view text) {
+        edns_.error = error;
+        edns_.error_text = text;
+    };
+    const EndpointStatus* first = selection_.kind == SelectionKind::endpoints && !selection_.endpoints.empty()
+                                      ? &health[selection_.endpoints.front()]
+                                      : nullptr;
+    if (selection_.last_resort)
+        tell(ExtendedError::other, "no healthy gateway");
+    else if (health.isolated)
+        tell(ExtendedError::stale_answer, "health checks reach nothing; as before");
+    else if (first != nullptr && first->admin == AdminState::forced_up)
+        tell(ExtendedError::other, "forced up by an operator");
+}
+
+// Blocked where operators withhold every member: then it is policy, not failure.
+void Answerer::Impl::fail_unhealthy(Rcode rcode) {
+    const Model& model = serving_->authority->model();
+    const HealthSnapshot& health = *serving_->health;
+    const auto is_withheld = [&](GatewayId gateway) {
+        const auto& endpoints = model[gateway].endpoints;
+        return std::all_of(endpoints.begin(), endpoints.end(),
+                           [&health](EndpointId id) { return health[id].withheld; });
+    };
+    const auto& members = model[selection_.service].gateways;
+    if (std::all_of(members.begin(), members.end(), is_withheld))
+        fail(rcode, ExtendedError::blocked, "all gateways are withheld by operators");
+    else
+        fail(rcode, ExtendedError::other, "no healthy gateway");
 }
 
 // The name's own service or the one that it falls back to may have decided.
@@ -596,10 +650,10 @@ void Answerer::Impl::answer_steered(const Node& node, const Subject& subject) {
             nodata(zone, ttl);
             return;
         case SelectionKind::servfail:
-            fail(Rcode::servfail, ExtendedError::other, "no healthy gateway");
+            fail_unhealthy(Rcode::servfail);
             return;
         case SelectionKind::refuse:
-            fail(Rcode::refused, ExtendedError::other, "no healthy gateway");
+            fail_unhealthy(Rcode::refused);
             return;
     }
 }

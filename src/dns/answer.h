@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "base/ip.h"
+#include "dns/rate_limit.h"
 #include "dns/response_stream.h"
 #include "dns/serving.h"
 #include "dns/types.h"
@@ -44,8 +45,11 @@ struct Outcome {
     bool has_ecs = false;
     bool truncated = false;
     bool last_resort = false;  // no member was healthy and `all_down` decided
-    ServiceId service;         // that steered the answer, or invalid
-    EndpointId endpoint;       // answered first, or invalid
+    /// The client showed a cookie that we made for it; only looked at where a rate limit asks.
+    bool good_cookie = false;
+    ResponseKind kind = ResponseKind::data;  // of the answer, for the rate limit
+    ServiceId service;                       // that steered the answer, or invalid
+    EndpointId endpoint;                     // answered first, or invalid
 };
 
 class Answerer {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dns/cookie.h"
 
+#include <algorithm>
 #include <bit>
+#include <charconv>
 #include <cstring>
 
 namespace fairway::dns {
@@ -70,6 +72,29 @@ ServerCookie hashed(const CookieSecret& secret, const ClientCookie& client, Byte
 }
 
 }  // namespace
+
+Result<CookieSecrets> parse_cookie_secrets(std::string_view text) {
+    constexpr std::string_view blank = " \t\r\n";
+    std::array<CookieSecret, 2> secrets{};
+    size_t count = 0;
+    for (size_t at = text.find_first_not_of(blank); at != std::string_view::npos; ++count) {
+        const size_t end = std::min(text.find_first_of(blank, at), text.size());
+        const std::string_view word = text.substr(at, end - at);
+        bool good = count < secrets.size() && word.size() == 2 * secrets[0].size();
+        for (size_t i = 0; good && i < secrets[0].size(); ++i) {
+            const char* digits = word.data() + 2 * i;
+            const auto [stop, error] = std::from_chars(digits, digits + 2, secrets[count][i], 16);
+            good = error == std::errc{} && stop == digits + 2;
+        }
+        if (!good) return fail("a cookie secret has 32 hexadecimal digits, and there are at most two");
+        at = text.find_first_not_of(blank, end);
+    }
+    if (count == 0) return fail("there is no cookie secret");
+    CookieSecrets result;
+    result.current = secrets[0];
+    if (count > 1) result.previous = secrets[1];
+    return result;
+}
 
 uint64_t siphash24(const CookieSecret& key, ByteSpan data) noexcept {
     const uint64_t k0 = load_little(key.data());

@@ -6,9 +6,11 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "base/bytes.h"
 #include "base/ip.h"
+#include "base/result.h"
 
 namespace fairway::dns {
 
@@ -28,6 +30,10 @@ struct CookieSecrets {
     }
     friend bool operator==(const CookieSecrets&, const CookieSecrets&) = default;
 };
+
+/// One or two secrets of 32 hexadecimal digits each, apart by white space: the current one, then one that is
+/// still accepted. The error does not repeat them.
+[[nodiscard]] Result<CookieSecrets> parse_cookie_secrets(std::string_view text);
 
 /// RFC 9018 section 4: version 1, `unix_seconds`, SipHash-2-4 over both, the client cookie and the address.
 [[nodiscard]] ServerCookie make_server_cookie(const CookieSecret& secret, const ClientCookie& client,

@@ -70,6 +70,9 @@ EdnsFault parse_edns(uint16_t udp_size, uint32_t ttl, ByteSpan rdata, Edns& edns
             case EdnsOption::tcp_keepalive:
                 edns.wants_keepalive = true;
                 break;
+            case EdnsOption::padding:
+                edns.wants_padding = true;
+                break;
             case EdnsOption::cookie:
                 // Only the first counts (RFC 7873 section 5.2).
                 if (!edns.has_cookie && !parse_cookie(body, edns)) return EdnsFault::formerr;
@@ -92,6 +95,7 @@ size_t EdnsResponse::size() const noexcept {
     if (subnet != nullptr) total += option_header + 4 + subnet->address.size();
     if (keepalive) total += option_header + 2;
     if (error) total += option_header + 2 + error_text.size();
+    if (padding) total += option_header + *padding;
     return total;
 }
 
@@ -131,6 +135,10 @@ void EdnsResponse::write(Writer& writer, Rcode rcode) const noexcept {
         option(EdnsOption::extended_error, 2 + error_text.size());
         writer.u16(static_cast<uint16_t>(*error));
         writer.text(error_text);
+    }
+    if (padding) {
+        option(EdnsOption::padding, *padding);
+        writer.zeros(*padding);
     }
 }
 

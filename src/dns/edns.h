@@ -33,6 +33,7 @@ struct Edns {
     uint16_t udp_size = 0;  // as sent
     bool wants_nsid = false;
     bool wants_keepalive = false;
+    bool wants_padding = false;
     bool has_cookie = false;
     bool has_subnet = false;
     ClientCookie client_cookie{};
@@ -46,7 +47,8 @@ enum class EdnsFault : uint8_t { none, formerr, badvers };
 /// version than 0 are not looked at: the answer to it is BADVERS.
 [[nodiscard]] EdnsFault parse_edns(uint16_t udp_size, uint32_t ttl, ByteSpan rdata, Edns& edns) noexcept;
 
-/// The OPT of a response. Its size is known before the answer is written, so that it always has room.
+/// The OPT of a response. Its size is known before the answer is written, so that it always has room; only
+/// what is about the answer (the error) and what fills it up (padding) come with what room is left.
 struct EdnsResponse {
     uint16_t udp_size = 0;
     bool dnssec_ok = false;
@@ -59,6 +61,8 @@ struct EdnsResponse {
     std::optional<uint16_t> keepalive;     // units of 100 ms
     std::optional<ExtendedError> error;
     std::string_view error_text;  // UTF-8
+    /// Octets of the Padding option's body (RFC 7830); absent: no such option.
+    std::optional<uint16_t> padding;
 
     /// Octets of the whole record.
     [[nodiscard]] size_t size() const noexcept;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dns/message.h"
 
+#include <algorithm>
+
 #include "dns/quick_query.h"
 
 namespace fairway::dns {
@@ -116,6 +118,46 @@ QueryFault parse_query_strictly(ByteSpan message, Query& query) noexcept {
     query.is_plain =
         query.has_question && answers == 0 && authorities == 0 && additionals == (opt.seen ? 1 : 0);
     return QueryFault::none;
+}
+
+size_t truncate_response(std::span<uint8_t> message) noexcept {
+    constexpr size_t counts_at = 4;
+    Reader reader(message);
+    reader.skip(2);
+    const uint16_t flags = reader.u16();
+    const uint16_t questions = reader.u16();
+    size_t records = reader.u16();
+    records += reader.u16();
+    records += reader.u16();
+    for (uint16_t i = 0; i < questions; ++i) {
+        skip_name(reader);
+        reader.skip(question_tail);
+    }
+    size_t size = reader.position();
+    // Where the one OPT begins and ends; whatever is before it goes.
+    size_t opt_at = 0;
+    size_t opt_size = 0;
+    for (size_t i = 0; i < records; ++i) {
+        const size_t start = reader.position();
+        skip_name(reader);
+        const auto type = static_cast<RecordType>(reader.u16());
+        reader.skip(6);
+        reader.skip(reader.u16());
+        if (type != RecordType::opt) continue;
+        opt_at = start;
+        opt_size = reader.position() - start;
+    }
+    if (!reader.ok()) return 0;
+    std::memmove(message.data() + size, message.data() + opt_at, opt_size);
+    size += opt_size;
+    Writer header(message.first(header_size));
+    header.rewind(2);
+    header.u16(flags | flag::tc);
+    header.rewind(counts_at + 2);
+    header.u16(0);
+    header.u16(0);
+    header.u16(opt_size > 0 ? 1 : 0);
+    return size;
 }
 
 void ResponseWriter::begin(std::span<uint8_t> out, const Query& query, size_t reserved) noexcept {
@@ -246,21 +288,33 @@ void ResponseWriter::compress(ByteSpan name) noexcept {
     writer_.u8(0);
 }
 
-size_t ResponseWriter::finish(const Query& query, uint16_t flags, Rcode rcode,
-                              const EdnsResponse* edns) noexcept {
+EdnsResponse ResponseWriter::fitted(EdnsResponse edns, size_t size, size_t pad_to) const noexcept {
+    const size_t room = out_.size() - size;
+    // What people read must not cost the answer a record, nor the message its OPT (RFC 8914 section 3).
+    if (edns.size() > room) edns.error_text = {};
+    if (edns.size() > room) edns.error.reset();
+    if (edns.size() > room) edns.nsid = {};
+    if (pad_to == 0) return edns;
+    edns.padding = 0;
+    const size_t least = size + edns.size();
+    const size_t end = std::min((least + pad_to - 1) / pad_to * pad_to, out_.size());
+    if (least <= end)
+        edns.padding = static_cast<uint16_t>(end - least);
+    else
+        edns.padding.reset();
+    return edns;
+}
+
+size_t ResponseWriter::finish(const Query& query, uint16_t flags, Rcode rcode, const EdnsResponse* edns,
+                              size_t pad_to) noexcept {
     size_t size = writer_.position();
     if (edns != nullptr) {
         Writer tail(out_);
         tail.rewind(size);
-        edns->write(tail, rcode);
-        if (!tail.ok()) {
-            // What people read must not cost the answer its OPT.
-            EdnsResponse bare = *edns;
-            bare.nsid = {};
-            bare.error.reset();
-            tail.rewind(size);
-            bare.write(tail, rcode);
-        }
+        if (pad_to == 0 && edns->size() <= tail.remaining())
+            edns->write(tail, rcode);
+        else
+            fitted(*edns, size, pad_to).write(tail, rcode);
         size = tail.position();
         ++counts_[static_cast<size_t>(Section::additional)];
     }

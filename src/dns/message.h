@@ -53,6 +53,10 @@ enum class QueryFault : uint8_t {
 /// The same, without the short cut for ordinary queries (quick_query.h) that parse_query() tries first.
 [[nodiscard]] QueryFault parse_query_strictly(ByteSpan message, Query& query) noexcept;
 
+/// Turns a whole response into a truncated one with the same question and OPT: what a rate limit sends.
+/// Returns its size.
+[[nodiscard]] size_t truncate_response(std::span<uint8_t> message) noexcept;
+
 /// Writes one response. The order is begin, then records section by section, then finish.
 class ResponseWriter {
   public:
@@ -97,8 +101,13 @@ class ResponseWriter {
     [[nodiscard]] size_t remaining() const noexcept { return writer_.remaining(); }
 
     /// Writes header and OPT (null: none) and returns the size of the response. `flags` are without QR,
-    /// opcode, RD.
-    size_t finish(const Query& query, uint16_t flags, Rcode rcode, const EdnsResponse* edns) noexcept;
+    /// opcode, RD. With `pad_to`, the response is filled up to a multiple of so many octets (RFC 8467 section
+    /// 4.1), or as far as there is room.
+    size_t finish(const Query& query, uint16_t flags, Rcode rcode, const EdnsResponse* edns,
+                  size_t pad_to = 0) noexcept;
+
+    /// What RFC 8467 section 4.1 recommends for responses.
+    static constexpr size_t padding_block = 468;
 
   private:
     struct Target {
@@ -107,6 +116,7 @@ class ResponseWriter {
     };
     static constexpr size_t max_targets = 96;
 
+    [[nodiscard]] EdnsResponse fitted(EdnsResponse edns, size_t size, size_t pad_to) const noexcept;
     void compress(ByteSpan name) noexcept;
     void remember_question() noexcept;
     [[nodiscard]] bool matches(size_t offset, ByteSpan lowered) const noexcept;

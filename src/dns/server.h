@@ -81,6 +81,8 @@ struct ServerStats {
     uint64_t tls_queries = 0;
     uint64_t dropped = 0;  // not worth an answer: responses, runts, too long for us
     uint64_t send_failures = 0;
+    uint64_t limited_dropped = 0;    // answers that the rate limit held back
+    uint64_t limited_truncated = 0;  // and those it sent truncated
     uint64_t with_edns = 0;
     uint64_t with_ecs = 0;
     uint64_t truncated = 0;

@@ -48,6 +48,8 @@ void WorkerCounters::add_to(ServerStats& stats) {
     stats.tls_queries += tls_queries_.get();
     stats.dropped += dropped.get();
     stats.send_failures += send_failures.get();
+    stats.limited_dropped += limited_dropped.get();
+    stats.limited_truncated += limited_truncated.get();
     stats.with_edns += with_edns_.get();
     stats.with_ecs += with_ecs_.get();
     stats.truncated += truncated_.get();

@@ -42,6 +42,8 @@ class alignas(128) WorkerCounters {
 
     Counter dropped;
     Counter send_failures;
+    Counter limited_dropped;
+    Counter limited_truncated;
     Counter connections_accepted;
     Counter connections_closed_idle;
     Counter connections_closed_for_room;

@@ -18,12 +18,15 @@ class Steering;
 namespace fairway::dns {
 
 class Authority;
+class RateLimiter;
 struct ZoneSigning;
 
 /// How this server answers, apart from what.
 struct AnswerSettings {
     std::string nsid;                      // NSID (RFC 5001) and CHAOS id.server; empty: neither is told
     std::optional<CookieSecrets> cookies;  // absent: no cookies
+    /// Absent: no limit. Shared by all workers, and by settings that follow with the same limits.
+    std::shared_ptr<RateLimiter> limiter;
     uint16_t udp_limit = 1232;  // octets of a UDP answer at most, whatever the client offers; >= 512
     friend bool operator==(const AnswerSettings&, const AnswerSettings&) = default;
 };

@@ -74,7 +74,9 @@ enum class EdnsOption : uint16_t {
 /// RFC 8914 section 4.
 enum class ExtendedError : uint16_t {
     other = 0,
+    stale_answer = 3,
     not_ready = 14,
+    blocked = 15,
     prohibited = 18,
     not_authoritative = 20,
     not_supported = 21,

@@ -91,6 +91,7 @@ size_t UdpBatch::serve(int fd, const Serving& serving, Answerer& answerer, Worke
     // gone.
     if (received <= 0) return 0;
 
+    const MonotonicTime now = UdpGate::time_for(serving);
     unsigned ready = 0;
     for (size_t i = 0; i < static_cast<size_t>(received); ++i) {
         msghdr& header = b.in[i].msg_hdr;
@@ -103,8 +104,11 @@ size_t UdpBatch::serve(int fd, const Serving& serving, Answerer& answerer, Worke
         request.source = source_of(b.peers[i]);
         request.transport = Transport::udp;
         request.unix_seconds = unix_seconds;
-        const size_t size = answerer.answer(serving, request, b.answers[ready]);
+        size_t size = answerer.answer(serving, request, b.answers[ready]);
         counters.count(Transport::udp, answerer.outcome());
+        if (size == 0) continue;
+        size = gate_.pass(serving, request.source, answerer.outcome(),
+                          std::span(b.answers[ready]).first(size), now, counters);
         if (size == 0) continue;
         b.out_vectors[ready] = {b.answers[ready].data(), size};
         msghdr& reply = b.out[ready].msg_hdr;

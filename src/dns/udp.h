@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "dns/answer.h"
 #include "dns/server_counters.h"
+#include "dns/udp_gate.h"
 
 namespace fairway::dns {
 
@@ -28,6 +29,7 @@ class UdpBatch {
   private:
     struct Buffers;
     std::unique_ptr<Buffers> buffers_;
+    UdpGate gate_;
 };
 
 }  // namespace fairway::dns

@@ -54,6 +54,7 @@ XdpRings::Served XdpRings::serve(const Serving& serving, Answerer& answerer, Wor
     };
     for (uint32_t i = 0; i < std::min(ahead, served.received); ++i) fetch(i);
     uint32_t dropped = 0;
+    const MonotonicTime now = UdpGate::time_for(serving);
     for (uint32_t i = 0; i < served.received; ++i) {
         if (i + ahead < served.received) fetch(i + ahead);
         const xdp_desc in = *xsk_ring_cons__rx_desc(&receive, first + i);
@@ -75,8 +76,11 @@ XdpRings::Served XdpRings::serve(const Serving& serving, Answerer& answerer, Wor
         request.source = question->source.address;
         request.transport = Transport::udp;
         request.unix_seconds = unix_seconds;
-        const size_t size = answerer.answer(serving, request, reply_);
+        size_t size = answerer.answer(serving, request, reply_);
         counters.count(Transport::udp, answerer.outcome());
+        if (size > 0)
+            size = gate_.pass(serving, request.source, answerer.outcome(), std::span(reply_).first(size), now,
+                              counters);
         if (size == 0) {
             put_back(in.addr);
             continue;

@@ -19,6 +19,7 @@
 
 #include "dns/answer.h"
 #include "dns/server_counters.h"
+#include "dns/udp_gate.h"
 #include "dns/xdp_counters.h"
 
 namespace fairway::dns {
@@ -67,6 +68,7 @@ class XdpRings {
     size_t longest_reply_ = frame_size;
     uint16_t identification_ = 0;
     std::vector<uint8_t> reply_;
+    UdpGate gate_;
 };
 
 }  // namespace fairway::dns

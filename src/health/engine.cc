@@ -255,7 +255,7 @@ void HealthEngine::set_fell_silent(EndpointState& state, bool fell) {
 void HealthEngine::judge_isolation(MonotonicTime now) {
     const bool looks = looks_isolated(settings_.isolation, silent_, answering_);
     if (!isolated_ && looks && fell_silent_ > 0) {
-        isolated_ = true;
+        isolated_ = working_.isolated = changed_ = true;
         set_timer(Timer::thaw, 0, std::nullopt);
         transitions_.push_back({Transition::Subject::node, 0, "", "connected", "isolated", Severity::critical,
                                 "own network suspected: " + std::to_string(silent_) + " of " +
@@ -266,7 +266,8 @@ void HealthEngine::judge_isolation(MonotonicTime now) {
             if (endpoints_[i].fell_silent && !endpoints_[i].frozen) freeze(EndpointId(i));
         }
     } else if (isolated_ && !looks) {
-        isolated_ = false;
+        isolated_ = working_.isolated = false;
+        changed_ = true;
         // Those that are still silent get the time of one detection to be heard again.
         set_timer(Timer::thaw, 0, now + isolation_window_);
         transitions_.push_back({Transition::Subject::node, 0, "", "isolated", "connected", Severity::info,

@@ -69,6 +69,7 @@ std::vector<UnresolvedOverride> HealthEngine::configure(std::shared_ptr<const Mo
     set_window();
     working_.generation = old.working_.generation;
     working_.first_round_done = old.working_.first_round_done;
+    working_.isolated = isolated_;
     working_.model = model_;
     working_.endpoints.resize(next.endpoints.size());
     working_.gateways.resize(next.gateways.size());

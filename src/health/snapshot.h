@@ -57,6 +57,8 @@ struct HealthSnapshot {
     std::vector<ServiceStatus> services;    // by ServiceId
     /// False until the first probe round has completed or its deadline has passed.
     bool first_round_done = false;
+    /// Our own network is suspected: states of endpoints that fell silent are those of before.
+    bool isolated = false;
 
     [[nodiscard]] const EndpointStatus& operator[](EndpointId id) const { return endpoints[id.index()]; }
     [[nodiscard]] const GatewayStatus& operator[](GatewayId id) const { return gateways[id.index()]; }

@@ -50,6 +50,8 @@ std::string option_name(uint16_t code) {
             return "cookie";
         case 11:
             return "keepalive";
+        case 12:
+            return "padding";
         case 15:
             return "error";
         default:

@@ -258,6 +258,59 @@ TEST_CASE("a service without a healthy member does what it is configured to do")
           "answer fallback.gslb.test. 5 IN CNAME last.example.net.");
 }
 
+TEST_CASE("an answer tells in an extended error how it came about when it is not the usual way") {
+    const Ask six = Ask{"six.gslb.test", RecordType::aaaa}.with_edns(1232);
+    const Ask servfail = Ask{"servfail.gslb.test", RecordType::aaaa}.with_edns(1232);
+    const auto told = [](World& world, const Ask& ask) {
+        Responder some(world);
+        const std::string text = some.ask(ask);
+        const size_t at = text.find("error=");
+        return text.substr(5, text.find(' ', 5) - 5) +
+               (at == std::string::npos ? "" : " " + text.substr(at + 6));
+    };
+    World world = make_world();
+    CHECK(told(world, six) == "NOERROR");
+    world.health->isolated = true;
+    CHECK(told(world, six) == "NOERROR 3:health checks reach nothing; as before");
+    CHECK(told(world, Ask{"host.gslb.test"}.with_edns(1232)) == "NOERROR");
+    world.health->isolated = false;
+    world.health->endpoints[4].admin = AdminState::forced_up;
+    CHECK(told(world, six) == "NOERROR 0:forced up by an operator");
+    world.health->endpoints[4].admin = AdminState::automatic;
+    world.set_down(GatewayId(2));
+    CHECK(told(world, six) == "NOERROR 0:no healthy gateway");
+    CHECK(told(world, servfail) == "SERVFAIL 0:no healthy gateway");
+    CHECK(told(world, Ask{"nodata.gslb.test", RecordType::aaaa}.with_edns(1232)) ==
+          "NOERROR 0:no healthy gateway");
+    world.health->endpoints[4].withheld = true;
+    CHECK(told(world, servfail) == "SERVFAIL 15:all gateways are withheld by operators");
+    CHECK(told(world, Ask{"refuse.gslb.test", RecordType::aaaa}.with_edns(1232)) ==
+          "REFUSED 15:all gateways are withheld by operators");
+    CHECK(told(world, Ask{"six.gslb.test", RecordType::aaaa}) == "NOERROR");
+}
+
+TEST_CASE("an extended error gives way to the records: first its text, then all of it") {
+    World world = make_world();
+    for (size_t gateway = 0; gateway < world.model->gateways.size(); ++gateway)
+        world.set_down(GatewayId(gateway));
+    const Ask many{"many.gslb.test"};
+    // 60 addresses: 12 + 20 + 960, and an OPT of 11 octets; the error takes 6, its text 18.
+    const auto answered_in = [&](uint16_t size) {
+        world.settings.udp_limit = size;
+        Responder tight(world);
+        const std::string text = tight.ask(many.with_edns(size));
+        CHECK(tight.bytes.size() <= size);
+        return std::to_string(std::count(text.begin(), text.end(), '\n')) + text.substr(text.find("\nedns"));
+    };
+    const size_t whole = 12 + 20 + 960 + 11;
+    CHECK(answered_in(whole + 24) == "62\nedns 1027 error=0:no healthy gateway");
+    CHECK(answered_in(whole + 23) == "62\nedns 1026 error=0:");
+    CHECK(answered_in(whole + 6) == "62\nedns 1009 error=0:");
+    CHECK(answered_in(whole + 5) == "62\nedns 1008");
+    CHECK(answered_in(whole) == "62\nedns 1003");
+    CHECK(answered_in(whole - 1) == "2\nedns 1002 error=0:no healthy gateway");
+}
+
 TEST_CASE("before the first probe round is done steered names fail and static ones do not") {
     World world = make_world();
     world.health->first_round_done = false;

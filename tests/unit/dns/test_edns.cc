@@ -4,6 +4,7 @@
 
 #include "base/random.h"
 #include "dns/edns.h"
+#include "dns/message.h"
 #include "unit/dns/responder.h"
 
 using namespace fairway;
@@ -76,6 +77,47 @@ TEST_CASE("keepalive is told over TCP to who asks, and ignored over UDP") {
     CHECK(edns_of(responder().ask(host.with({11, {}}), Transport::tcp)) == "edns 1232 keepalive=0064");
     CHECK(edns_of(responder().ask(host.with({11, {}}))) == "edns 1232");
     CHECK(edns_of(responder().ask(host.with_edns(1232), Transport::tcp)) == "edns 1232");
+}
+
+TEST_CASE("what was asked for with padding is padded in blocks, and only where nobody reads along") {
+    const Ask padded = host.with({12, Bytes(20, 0)});
+    CHECK(responder().ask(padded) == "4660 NOERROR qr aa" + host_answer + "\nedns 1232");
+    CHECK(responder().ask(padded, Transport::tcp) == "4660 NOERROR qr aa" + host_answer + "\nedns 1232");
+    CHECK(responder().ask(host.with_edns(1232), Transport::tls) ==
+          "4660 NOERROR qr aa" + host_answer + "\nedns 1232");
+    for (const Ask& ask :
+         {host, vpn, Ask{"missing.gslb.test"}, Ask{"example.net"}, Ask{"big.gslb.test", RecordType::txt},
+          Ask{"many.gslb.test"}, host.with({3, {}}), host.with(subnet("198.51.100.0", 24))}) {
+        const std::string bare = responder().ask(ask.with({65001, {}}), Transport::tls);
+        const size_t size = responder().bytes.size();
+        const std::string text = responder().ask(ask.with({12, {}}), Transport::tls);
+        const size_t block = 468;
+        CHECK(responder().bytes.size() == (size + 4 + block - 1) / block * block);
+        CHECK(text == bare + " padding=" + std::string(2 * (responder().bytes.size() - size - 4), '0'));
+    }
+}
+
+TEST_CASE("padding fills a block to the octet and never outgrows the message") {
+    Query query;
+    const Bytes asked = to_bytes(host.with({12, {}}));
+    REQUIRE(parse_query(asked, query) == QueryFault::none);
+    for (const size_t room : {100, 400, 467, 468, 469, 936, 1000})
+        for (size_t data = 0; data < 520; ++data) {
+            Bytes out(room);
+            EdnsResponse edns;
+            edns.udp_size = 1232;
+            ResponseWriter writer;
+            writer.begin(out, query, edns.size());
+            const Bytes text(data, 'x');
+            const bool fits = writer.record_at_question(ResponseWriter::Section::answer,
+                                                        static_cast<RecordType>(65280), 1, text);
+            const size_t bare = 12 + 20 + (fits ? 12 + data : 0) + 11;
+            const size_t size = writer.finish(query, 0, Rcode::noerror, &edns, ResponseWriter::padding_block);
+            REQUIRE(size <= room);
+            const size_t wanted = (bare + 4 + 467) / 468 * 468;
+            REQUIRE(size == (bare + 4 > room ? bare : std::min(wanted, room)));
+            REQUIRE_FALSE(render(ByteSpan(out).first(size)).starts_with("malformed"));
+        }
 }
 
 TEST_CASE("an answer fits what the client takes, or is truncated with its OPT") {
@@ -155,6 +197,22 @@ TEST_CASE("server cookies are those of RFC 9018 appendix A") {
     CHECK(check_server_cookie(secrets, third, from_hex("010000005cf7c57926556bd0934c72f8"), six, 1559741961));
     CHECK(to_hex(make_server_cookie(secrets.current, third, six, 1559741961)) ==
           "010000005cf7c609a6bb79d16625507a");
+}
+
+TEST_CASE("cookie secrets are read as they are shared") {
+    const std::string one = "e5e973e5a6b2a43f48e7dc849e37bfcf";
+    const std::string two = "445536BCD2513298075A5D379663C962";
+    const auto read = parse_cookie_secrets(" " + one + "\r\n\t" + two + "\n");
+    REQUIRE(read);
+    CHECK(to_hex(read->current) == one);
+    REQUIRE(read->previous);
+    CHECK(to_hex(*read->previous) == "445536bcd2513298075a5d379663c962");
+    REQUIRE(parse_cookie_secrets(one));
+    CHECK_FALSE(parse_cookie_secrets(one)->previous);
+    for (const std::string& wrong :
+         {std::string(), std::string(" \n"), one.substr(1), one + "0", "g" + one.substr(1),
+          "+" + one.substr(1), one + " " + two + " " + one, one + " x"})
+        CHECK_FALSE(parse_cookie_secrets(wrong));
 }
 
 TEST_CASE("cookies are good for an hour, five minutes ahead, one rotation and one address") {
