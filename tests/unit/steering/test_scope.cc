@@ -96,6 +96,41 @@ TEST_CASE("range tables agree with a linear search, and their scopes are the wid
     }
 }
 
+TEST_CASE("block tables of any fineness and of many classes agree with the ranges that they were made of") {
+    // Values below: how long the ranges are at the most, in bits, and how many classes there are.
+    const std::pair<int, uint32_t> shapes[] = {{3, 2}, {6, 100}, {9, 3}, {12, 200'000}, {20, 5}, {28, 40}};
+    for (const auto& [bits, classes] : shapes) {
+        Random random(static_cast<uint64_t>(bits));
+        std::vector<std::pair<uint32_t, uint32_t>> ranges{{0, 0}};
+        // From a place where the dense part crosses borders of /8, /16 and /24.
+        uint64_t at = 0x0affff00;
+        while (at <= UINT32_MAX && ranges.size() < 100'000) {
+            ranges.emplace_back(static_cast<uint32_t>(at), static_cast<uint32_t>(random.below(classes)));
+            at += 1 + random.below(uint64_t{1} << bits);
+        }
+        BlockTableV4 table;
+        for (const auto& [start, value] : ranges) table.append(IpAddress::v4(start), value);
+        table.finish();
+        size_t wrong = 0;
+        const auto range_of = [&](uint32_t key) {
+            return std::prev(std::upper_bound(ranges.begin(), ranges.end(), std::pair(key, UINT32_MAX)));
+        };
+        for (size_t i = 0; i < ranges.size(); ++i) {
+            for (const uint32_t key : {ranges[i].first, ranges[i].first - 1}) {
+                const ClassHit hit = table.find(IpAddress::v4(key));
+                wrong += hit.value != range_of(key)->second;
+                // Both ends of the block, and the widest one that has them.
+                const uint64_t size = uint64_t{1} << (32 - hit.scope);
+                const auto first = static_cast<uint32_t>(key & ~(size - 1));
+                wrong += table.find(IpAddress::v4(first)) != hit;
+                wrong += table.find(IpAddress::v4(static_cast<uint32_t>(first + (size - 1)))) != hit;
+            }
+        }
+        CAPTURE(bits, classes);
+        CHECK(wrong == 0);
+    }
+}
+
 TEST_CASE("the compiled map answers like single lookups, and everyone inside a scope gets the same answer") {
     const geoip::test::Folder folder;
     const std::vector<std::vector<std::string>> policies{
