@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// One open geo database. The file is copied into sealed anonymous memory and checked as a whole before use:
-// a file that is mapped itself and then overwritten in place would kill the process with SIGBUS. Immutable;
-// safe from any thread.
+// One open geo database. The file is copied to where nobody else can write and checked as a whole before use:
+// a file that is mapped itself and then overwritten in place would kill the process with SIGBUS. The copy is
+// a file without a name, whose pages the kernel may drop and bring back, or where that cannot be, sealed
+// anonymous memory. Immutable; safe from any thread.
 
 #include <sys/stat.h>
 
@@ -36,12 +37,16 @@ struct FileSignature {
 
 class Database {
   public:
-    static Result<std::shared_ptr<const Database>> open(const std::filesystem::path& path);
+    /// `copies` is the folder for the copy; empty: in memory.
+    static Result<std::shared_ptr<const Database>> open(const std::filesystem::path& path,
+                                                        const std::filesystem::path& copies);
     ~Database();
     Database(const Database&) = delete;
     Database& operator=(const Database&) = delete;
 
     [[nodiscard]] const DatabaseInfo& info() const noexcept { return info_; }
+    /// Locator::rest().
+    void rest() const noexcept;
     [[nodiscard]] const FileSignature& signature() const noexcept { return signature_; }
 
     /// Where the search for an address of a family begins; the cursor's value is a record for record_at().

@@ -66,7 +66,7 @@ Result<std::shared_ptr<const Locator>> Locator::open(const Sources& sources, con
             }
         }
         if (database == nullptr) {
-            auto opened = Database::open(path);
+            auto opened = Database::open(path, sources.copies);
             if (!opened) return tl::unexpected(opened.error());
             database = std::move(*opened);
         }
@@ -102,6 +102,10 @@ bool Locator::changed() const {
     return std::any_of(databases_.begin(), databases_.end(), [](const auto& database) {
         return FileSignature::of(database->info().path) != database->signature();
     });
+}
+
+void Locator::rest() const noexcept {
+    for (const auto& database : databases_) database->rest();
 }
 
 std::vector<DatabaseInfo> Locator::databases() const {

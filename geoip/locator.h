@@ -38,6 +38,9 @@ struct OwnPrefix {
 struct Sources {
     std::vector<std::filesystem::path> databases;  // the first that knows an address wins
     std::vector<OwnPrefix> own;                    // any order; of equal prefixes the last wins
+    /// The folder for the private, unnamed copies of the databases that are looked into; where none can be
+    /// made (or this is empty) they are in memory.
+    std::filesystem::path copies;
     friend bool operator==(const Sources&, const Sources&) = default;
 };
 
@@ -63,7 +66,8 @@ struct DatabaseInfo {
     uint8_t ip_version = 0;    // 4, or 6: a tree that may hold both
     uint8_t record_size = 0;   // bits of a tree record: 24, 28, 32
     uint32_t node_count = 0;   // of the search tree
-    uint64_t file_size = 0;    // bytes; as much memory is used
+    uint64_t file_size = 0;    // bytes
+    bool in_memory = false;    // its copy is no file: it takes as much memory for as long as it is open
     WallTime built;            // build_epoch of the file; the age is now - built
     bool has_country = false;  // which fields the schema was found to have
     bool has_continent = false;
@@ -90,6 +94,9 @@ class Locator {
     /// Whether a file of the sources is another one (identity, size or times) than the one that is open, or
     /// is gone. One stat() per file; blocking.
     [[nodiscard]] bool changed() const;
+    /// Lets go of the memory that looking into the databases has filled. Later lookups bring back what they
+    /// need; nothing else changes. Any thread, any time.
+    void rest() const noexcept;
     [[nodiscard]] const Sources& sources() const noexcept { return sources_; }
     [[nodiscard]] std::vector<DatabaseInfo> databases() const;
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 
 #include "net/tls.h"
 #include "probes/registry.h"
@@ -17,6 +18,12 @@ std::shared_ptr<const geoip::Locator> open_locator(const config::Config& config,
                                                    FileTrouble trouble, const geoip::Locator* previous,
                                                    std::vector<config::Diagnostic>& diagnostics) {
     geoip::Sources sources = geo_sources(config);
+    if (trouble == FileTrouble::is_warning) {
+        // A first start: without the folder, copies are in memory, and that is the worst that can happen
+        // here.
+        std::error_code ignored;
+        std::filesystem::create_directories(sources.copies, ignored);
+    }
     auto whole = geoip::Locator::open(sources, previous);
     if (whole) return *whole;
     if (trouble == FileTrouble::is_error) {
@@ -26,6 +33,7 @@ std::shared_ptr<const geoip::Locator> open_locator(const config::Config& config,
     // One bad database must not take the good ones with it.
     geoip::Sources good;
     good.own = sources.own;
+    good.copies = sources.copies;
     std::shared_ptr<const geoip::Locator> locator;
     for (const auto& database : sources.databases) {
         good.databases.push_back(database);
@@ -62,6 +70,7 @@ void check_monitors(const Model& model, const std::string& file, FileTrouble tro
 geoip::Sources geo_sources(const config::Config& config) {
     geoip::Sources sources;
     sources.databases = config.geoip.databases;
+    sources.copies = config.server.state;
     for (const auto& override_ : config.geoip.overrides) {
         for (const IpPrefix& prefix : override_.prefixes) sources.own.push_back({prefix, override_.location});
     }

@@ -161,6 +161,7 @@ void CompiledSteering::compile_maps() {
     }
     for (ClientMap::Builder& builder : builders) builder.finish();
     private_space.finish();
+    source->rest();
 }
 
 }  // namespace fairway

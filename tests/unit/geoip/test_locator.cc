@@ -182,6 +182,31 @@ TEST_CASE("a database that did not change is shared with the locator before, a c
           "cannot use geo database " + path.string() + ": No such file or directory");
 }
 
+TEST_CASE(
+    "the copy that is looked into is a file without a name, or memory where there can be no such file") {
+    const Folder folder;
+    const Folder copies;
+    const auto path = folder.write("db.mmdb", make_mmdb(rows(small_table), MmdbSchema::nested, {}).value());
+    const auto check = [&](const std::filesystem::path& where, bool in_memory) {
+        Sources sources;
+        sources.databases = {path};
+        sources.copies = where;
+        const auto locator = Locator::open(sources).value();
+        CHECK(locator->databases().at(0).in_memory == in_memory);
+        CHECK(locator->locate(ip("192.0.2.1")).location.country == "DE");
+        // What was let go of comes back, also when the original is something else by then.
+        const Bytes good = read_file(path);
+        folder.write("db.mmdb", Bytes(good.size(), 0));
+        locator->rest();
+        CHECK(locator->locate(ip("192.0.2.1")).location.country == "DE");
+        folder.write("db.mmdb", good);
+    };
+    check(copies / ".", false);
+    CHECK(std::filesystem::is_empty(copies / "."));
+    check({}, true);
+    check(copies / "missing", true);
+}
+
 TEST_CASE("what is no database says why it cannot be used") {
     const Folder folder;
     const auto why = [](const std::filesystem::path& path) {
