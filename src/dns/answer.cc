@@ -11,6 +11,7 @@
 #include "dns/answer_debug.h"
 #include "dns/authority.h"
 #include "dns/message.h"
+#include "dns/quick_query.h"
 #include "health/snapshot.h"
 #include "steering/steering.h"
 
@@ -845,6 +846,17 @@ void Answerer::set_version(uint64_t version) noexcept {
 
 size_t Answerer::answer(const Serving& serving, const Request& request, std::span<uint8_t> out) {
     return impl_->answer(serving, request, out);
+}
+
+void Answerer::expect(const Serving& serving, std::span<const Request> requests) noexcept {
+    std::array<uint32_t, max_expected> addresses;
+    size_t count = 0;
+    for (const Request& request : requests.first(std::min(requests.size(), max_expected))) {
+        uint32_t address = peek_subnet(request.message);
+        if (address == 0 && request.source.is_v4()) address = request.source.v4_host_order();
+        if (address != 0) addresses[count++] = address;
+    }
+    serving.steering->prefetch(std::span(addresses).first(count));
 }
 
 const Outcome& Answerer::outcome() const noexcept {

@@ -68,6 +68,10 @@ class Answerer {
     /// Writes the reply to `request` into `out` and returns its size; 0: send nothing. `out` must have room
     /// for max_udp_answer octets (UDP) or max_tcp_answer (TCP, TLS), and must not overlap the request.
     [[nodiscard]] size_t answer(const Serving& serving, const Request& request, std::span<uint8_t> out);
+    /// Tells what answer() will be called for next. Changes no answer: what they need is fetched from memory
+    /// while none of them waits for it. At most max_expected count.
+    static void expect(const Serving& serving, std::span<const Request> requests) noexcept;
+    static constexpr size_t max_expected = 64;
     /// Of the last answer().
     [[nodiscard]] const Outcome& outcome() const noexcept;
     /// What follows the message of the last answer(), once; null unless that was the first of several. `same`

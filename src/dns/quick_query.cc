@@ -99,4 +99,26 @@ bool read_ordinary_query(ByteSpan message, Query& query) noexcept {
     return read_options(opt + opt_fixed, size - end - opt_fixed, query.edns);
 }
 
+uint32_t peek_subnet(ByteSpan message) noexcept {
+    const uint8_t* const begin = message.data();
+    const size_t size = message.size();
+    size_t at = header_size;
+    while (at < size && begin[at] != 0) at += begin[at] + 1U;
+    at += 1 + question_tail + opt_fixed;
+    if (at > size || begin[11] != 1) return 0;
+    constexpr int options = 3;  // few clients send more
+    for (int i = 0; i < options && size - at >= 9; ++i) {
+        const size_t length = load_u16(begin + at + 2);
+        if (load_u16(begin + at) == static_cast<uint16_t>(EdnsOption::client_subnet) && begin[at + 5] == 1) {
+            uint32_t address = 0;
+            const size_t octets = std::min<size_t>({length < 4 ? 0 : length - 4, 4, size - at - 8});
+            for (size_t k = 0; k < octets; ++k) address |= uint32_t{begin[at + 8 + k]} << (24 - 8 * k);
+            return address;
+        }
+        if (length > size - at - 4) return 0;
+        at += 4 + length;
+    }
+    return 0;
+}
+
 }  // namespace fairway::dns

@@ -14,4 +14,8 @@ namespace fairway::dns {
 /// parse_query_strictly() would give QueryFault::none and the same Query.
 [[nodiscard]] bool read_ordinary_query(ByteSpan message, Query& query) noexcept;
 
+/// The IPv4 client subnet's address, in host order, of an ordinary query that has one; else 0. Only for
+/// guessing what answering will need: nothing is checked that reading safely does not need.
+[[nodiscard]] uint32_t peek_subnet(ByteSpan message) noexcept;
+
 }  // namespace fairway::dns

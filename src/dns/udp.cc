@@ -55,6 +55,14 @@ void reply_from(msghdr& message) noexcept {
 
 }  // namespace
 
+// Only the first octets of each are used: were they a power of two apart, all would fight for the same few
+// places in the processor's cache.
+template <size_t size>
+struct Spread {
+    std::array<uint8_t, size> bytes;
+    std::array<uint8_t, 64> gap;
+};
+
 struct UdpBatch::Buffers {
     std::array<mmsghdr, max_messages> in{};
     std::array<mmsghdr, max_messages> out{};
@@ -62,16 +70,29 @@ struct UdpBatch::Buffers {
     std::array<iovec, max_messages> out_vectors{};
     std::array<sockaddr_storage, max_messages> peers{};
     alignas(cmsghdr) std::array<std::array<uint8_t, control_room>, max_messages> controls{};
-    std::array<std::array<uint8_t, question_room>, max_messages> questions{};
-    std::array<std::array<uint8_t, Answerer::max_udp_answer>, max_messages> answers{};
+    std::array<Spread<question_room>, max_messages> questions{};
+    std::array<Spread<Answerer::max_udp_answer>, max_messages> answers{};
+    std::array<Request, max_messages> requests{};
+    std::array<uint8_t, max_messages> places{};  // of the requests, in `in`
 };
 
 UdpBatch::UdpBatch() : buffers_(std::make_unique<Buffers>()) {
     for (size_t i = 0; i < max_messages; ++i) {
-        buffers_->in_vectors[i] = {buffers_->questions[i].data(), question_room};
+        buffers_->in_vectors[i] = {buffers_->questions[i].bytes.data(), question_room};
         buffers_->in[i].msg_hdr.msg_iov = &buffers_->in_vectors[i];
         buffers_->in[i].msg_hdr.msg_iovlen = 1;
+        buffers_->in[i].msg_hdr.msg_name = &buffers_->peers[i];
+        buffers_->in[i].msg_hdr.msg_control = buffers_->controls[i].data();
+        buffers_->out[i].msg_hdr.msg_iov = &buffers_->out_vectors[i];
+        buffers_->out[i].msg_hdr.msg_iovlen = 1;
+        make_ready(i);
     }
+}
+
+// What a receipt has changed.
+void UdpBatch::make_ready(size_t i) noexcept {
+    buffers_->in[i].msg_hdr.msg_namelen = sizeof buffers_->peers[i];
+    buffers_->in[i].msg_hdr.msg_controllen = control_room;
 }
 
 UdpBatch::~UdpBatch() = default;
@@ -79,43 +100,43 @@ UdpBatch::~UdpBatch() = default;
 size_t UdpBatch::serve(int fd, const Serving& serving, Answerer& answerer, WorkerCounters& counters,
                        uint32_t unix_seconds) {
     Buffers& b = *buffers_;
-    for (size_t i = 0; i < max_messages; ++i) {
-        msghdr& header = b.in[i].msg_hdr;
-        header.msg_name = &b.peers[i];
-        header.msg_namelen = sizeof b.peers[i];
-        header.msg_control = b.controls[i].data();
-        header.msg_controllen = control_room;
-    }
     const int received = recvmmsg(fd, b.in.data(), max_messages, MSG_DONTWAIT, nullptr);
     // EAGAIN: empty. Anything else (ENOBUFS, an ICMP error of an earlier answer) concerns one packet that is
     // gone.
     if (received <= 0) return 0;
 
     const MonotonicTime now = UdpGate::time_for(serving);
-    unsigned ready = 0;
+    size_t questions = 0;
     for (size_t i = 0; i < static_cast<size_t>(received); ++i) {
-        msghdr& header = b.in[i].msg_hdr;
-        if ((header.msg_flags & MSG_TRUNC) != 0) {
+        if ((b.in[i].msg_hdr.msg_flags & MSG_TRUNC) != 0) {
             counters.dropped.add();
             continue;
         }
-        Request request;
-        request.message = ByteSpan(b.questions[i]).first(b.in[i].msg_len);
+        Request& request = b.requests[questions];
+        request.message = ByteSpan(b.questions[i].bytes).first(b.in[i].msg_len);
         request.source = source_of(b.peers[i]);
-        request.transport = Transport::udp;
         request.unix_seconds = unix_seconds;
-        size_t size = answerer.answer(serving, request, b.answers[ready]);
+        b.places[questions++] = static_cast<uint8_t>(i);
+    }
+    Answerer::expect(serving, std::span(b.requests).first(questions));
+
+    unsigned ready = 0;
+    for (size_t i = 0; i < questions; ++i) {
+        const Request& request = b.requests[i];
+        const std::span<uint8_t> room(b.answers[ready].bytes);
+        size_t size = answerer.answer(serving, request, room);
         counters.count(Transport::udp, answerer.outcome());
         if (size == 0) continue;
-        size = gate_.pass(serving, request.source, answerer.outcome(),
-                          std::span(b.answers[ready]).first(size), now, counters);
+        size = gate_.pass(serving, request.source, answerer.outcome(), room.first(size), now, counters);
         if (size == 0) continue;
-        b.out_vectors[ready] = {b.answers[ready].data(), size};
+        b.out_vectors[ready] = {room.data(), size};
+        const msghdr& from = b.in[b.places[i]].msg_hdr;
         msghdr& reply = b.out[ready].msg_hdr;
-        reply = header;
+        reply.msg_name = from.msg_name;
+        reply.msg_namelen = from.msg_namelen;
+        reply.msg_control = from.msg_control;
+        reply.msg_controllen = from.msg_controllen;
         reply_from(reply);
-        reply.msg_iov = &b.out_vectors[ready];
-        reply.msg_flags = 0;
         ++ready;
     }
     for (unsigned sent = 0; sent < ready;) {
@@ -128,6 +149,7 @@ size_t UdpBatch::serve(int fd, const Serving& serving, Answerer& answerer, Worke
             ++sent;
         }
     }
+    for (size_t i = 0; i < static_cast<size_t>(received); ++i) make_ready(i);
     return static_cast<size_t>(received);
 }
 

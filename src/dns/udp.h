@@ -28,6 +28,8 @@ class UdpBatch {
 
   private:
     struct Buffers;
+    void make_ready(size_t i) noexcept;
+
     std::unique_ptr<Buffers> buffers_;
     UdpGate gate_;
 };

@@ -122,6 +122,21 @@ ClassHit BlockTableV4::find_smaller(uint32_t key) const noexcept {
     return leaves_[smaller_leaves_[at]];
 }
 
+void BlockTableV4::prefetch(std::span<const uint32_t> keys) const noexcept {
+    for (const uint32_t key : keys) __builtin_prefetch(&by_sixteen_[key >> 16]);
+    for (const uint32_t key : keys) {
+        const uint32_t at = by_sixteen_[key >> 16];
+        if ((at & whole) != 0) continue;
+        // It may lie across two cache lines.
+        __builtin_prefetch(&nodes_[at].starts[key >> 14 & 3]);
+        __builtin_prefetch(&nodes_[at].first);
+    }
+    for (const uint32_t key : keys) {
+        const uint32_t at = by_sixteen_[key >> 16];
+        if ((at & whole) == 0) runs_.prefetch(run_of(nodes_[at], key >> 8 & 0xff));
+    }
+}
+
 size_t BlockTableV4::bytes() const noexcept {
     return (by_sixteen_.capacity() + smaller_keys_.capacity() + smaller_first_.capacity()) *
                sizeof(uint32_t) +

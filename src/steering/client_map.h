@@ -24,6 +24,7 @@ class ClientMap {
 
     [[nodiscard]] const std::vector<Facet>& facets() const noexcept { return facets_; }
     [[nodiscard]] ClassHit find(const IpAddress& address) const noexcept { return table_.find(address); }
+    void prefetch_v4(std::span<const uint32_t> keys) const noexcept { table_.prefetch_v4(keys); }
     /// Valid as long as the map.
     [[nodiscard]] std::span<const uint16_t> outcome(uint32_t client_class, size_t facet) const noexcept {
         const Row row = rows_[outcomes_[client_class * facets_.size() + facet]];

@@ -100,6 +100,7 @@ class RangeTable {
     [[nodiscard]] ClassHit find(const IpAddress& address) const noexcept {
         return address.is_v4() ? v4_.find(address) : v6_.find(address);
     }
+    void prefetch_v4(std::span<const uint32_t> keys) const noexcept { v4_.prefetch(keys); }
     [[nodiscard]] size_t size() const noexcept { return v4_.size() + v6_.size(); }
     [[nodiscard]] size_t bytes() const noexcept { return v4_.bytes() + v6_.bytes(); }
 

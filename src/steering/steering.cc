@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "steering/steering.h"
 
+#include <algorithm>
 #include <cassert>
 #include <utility>
 
@@ -29,6 +30,12 @@ Steering::Decider Steering::decider(const IpAddress& source, const IpAddress& su
 
 ClassHit Steering::class_of(size_t map, const IpAddress& address) const noexcept {
     return compiled_->maps[map].find(address);
+}
+
+void Steering::prefetch(std::span<const uint32_t> addresses) const noexcept {
+    constexpr size_t worthwhile = 2;
+    for (size_t map = 0; map < std::min(worthwhile, compiled_->maps.size()); ++map)
+        compiled_->maps[map].prefetch_v4(addresses);
 }
 
 const Model& Steering::model() const noexcept {

@@ -17,7 +17,7 @@ inline bool same_edns(const Edns& a, const Edns& b) {
     if (!a.present) return !a.has_cookie && !b.has_cookie && !a.has_subnet && !b.has_subnet;
     if (a.version != b.version || a.dnssec_ok != b.dnssec_ok || a.udp_size != b.udp_size ||
         a.wants_nsid != b.wants_nsid || a.wants_keepalive != b.wants_keepalive ||
-        a.has_cookie != b.has_cookie || a.has_subnet != b.has_subnet)
+        a.wants_padding != b.wants_padding || a.has_cookie != b.has_cookie || a.has_subnet != b.has_subnet)
         return false;
     if (a.has_cookie && (a.client_cookie != b.client_cookie || !same_span(a.server_cookie, b.server_cookie)))
         return false;

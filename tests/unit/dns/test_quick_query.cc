@@ -80,6 +80,23 @@ TEST_CASE("everything unusual is left to the strict reader") {
     for (const size_t size : {0U, 7U, 9U, 15U, 41U}) CHECK_FALSE(is_quick(plain.with({10, Bytes(size, 1)})));
 }
 
+TEST_CASE("the guess at the client's subnet is right for ordinary queries and harmless for others") {
+    const Ask plain{"www.example.com"};
+    const auto peek = [](const Ask& ask) { return peek_subnet(to_bytes(ask)); };
+    CHECK(peek(plain) == 0);
+    CHECK(peek(plain.with_edns(1232)) == 0);
+    CHECK(peek(plain.with(subnet("198.51.100.0", 24))) == 0xc6336400);
+    CHECK(peek(plain.with({10, Bytes(8, 1)}).with(subnet("198.51.100.128", 25))) == 0xc6336480);
+    CHECK(peek(plain.with(subnet("192.0.0.0", 8))) == 0xc0000000);
+    CHECK(peek(plain.with(subnet("2001:db8::", 48))) == 0);
+    // Cut anywhere: the sanitizers see a read beyond the end.
+    const Bytes whole = to_bytes(plain.with({10, Bytes(8, 1)}).with(subnet("198.51.100.128", 25)));
+    for (size_t size = 0; size < whole.size(); ++size) {
+        const Bytes cut(whole.begin(), whole.begin() + static_cast<ptrdiff_t>(size));
+        CHECK((peek_subnet(cut) & ~0xc6336480U) == 0);
+    }
+}
+
 TEST_CASE("names of every length up to the limit are read the same") {
     for (size_t octets = 1; octets <= 260; ++octets) {
         Bytes bytes = to_bytes(Ask{"."});
@@ -114,6 +131,7 @@ TEST_CASE("queries damaged at random are read the same or left to the strict rea
         if (random.below(8) == 0) bytes.resize(random.below(bytes.size() + 1));
         if (random.below(16) == 0) bytes.push_back(static_cast<uint8_t>(random.below(2)));
         taken += is_quick(bytes) ? 1 : 0;
+        (void)peek_subnet(bytes);
     }
     CHECK(taken > 50'000);
 }
