@@ -16,6 +16,7 @@
 #include "dns/server.h"
 #include "event_text.h"
 #include "model/target.h"
+#include "operator_commands.h"
 #include "pdns/server.h"
 #include "probes/prober.h"
 
@@ -173,11 +174,18 @@ Server::Server(net::Loop& loop, Generation generation, std::filesystem::path con
     if (!dns) throw std::runtime_error(dns.error().message);
     dns_ = std::move(*dns);
     api_ = std::make_unique<api::Server>(loop_, *this, config.api);
-    if (config.pdns)
-        pdns_ = std::make_unique<pdns::Server>(loop_, serving_,
-                                               pdns::ServerOptions{.unix_path = config.pdns->unix_path,
-                                                                   .http = config.pdns->http,
-                                                                   .zeromq = config.pdns->zeromq});
+    if (config.pdns) {
+        commands_ = std::make_unique<OperatorCommands>(loop_, *this);
+        pdns_ = std::make_unique<pdns::Server>(
+            loop_, serving_,
+            pdns::ServerOptions{.unix_path = config.pdns->unix_path,
+                                .http = config.pdns->http,
+                                .zeromq = config.pdns->zeromq,
+                                .run_command = [this](const pdns::OperatorCommand& command,
+                                                      std::function<void(std::string)> done) {
+                                    commands_->run(command, std::move(done));
+                                }});
+    }
 
     prober_ = std::make_unique<Prober>(
         loop_, resolver_,
@@ -220,6 +228,7 @@ void Server::run() {
     // In reverse: nothing may ask a part that is gone already.
     dns_->stop();
     pdns_.reset();
+    commands_.reset();
     api_.reset();
     prober_.reset();
 }

@@ -28,6 +28,7 @@
 
 namespace fairway {
 
+class OperatorCommands;
 class Prober;
 namespace api {
 class Server;
@@ -110,6 +111,7 @@ class Server final : public Control {
 
     std::unique_ptr<dns::Server> dns_;
     std::unique_ptr<api::Server> api_;
+    std::unique_ptr<OperatorCommands> commands_;  // for pdns_; absent without it
     std::unique_ptr<pdns::Server> pdns_;
     std::unique_ptr<Prober> prober_;
 

@@ -250,7 +250,8 @@ static std::string misspelt_command(const std::vector<std::string>& arguments) {
     return {};
 }
 
-int run(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& error) {
+int run(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& error,
+        const Transport& transport) {
     Tree tree;
     try {
         // CLI11 takes them from the back.
@@ -268,7 +269,7 @@ int run(const std::vector<std::string>& arguments, std::ostream& out, std::ostre
         out << completion_script(tree.shell);
         return 0;
     }
-    Session session(tree.globals, out, error);
+    Session session(tree.globals, out, error, transport);
     return static_cast<int>(tree.chosen(session));
 }
 

@@ -8,10 +8,14 @@
 #include <string>
 #include <vector>
 
+#include "cli/client.h"
+
 namespace fairway::cli {
 
-/// Runs one command line (without the program's name) and returns the exit status.
-int run(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& error);
+/// Runs one command line (without the program's name) and returns the exit status. With `transport`, that is
+/// the way to the server, whatever the arguments and the environment say.
+int run(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& error,
+        const Transport& transport = {});
 
 /// One command with its own options, for completions and documentation.
 struct CommandHelp {

@@ -38,6 +38,10 @@ struct HttpReply {
     std::string body;
 };
 
+/// Another way to the server than a socket: for commands that are run inside of it.
+using Transport = std::function<tl::expected<HttpReply, Failure>(
+    std::string_view method, const std::string& target, std::string body, nanoseconds timeout)>;
+
 class Client {
   public:
     Client(ServerAddress server, std::string token, nanoseconds timeout)

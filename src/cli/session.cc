@@ -54,8 +54,12 @@ Exit exit_of(int status, std::string_view type) {
 
 }  // namespace
 
-Session::Session(Globals options, std::ostream& out, std::ostream& error)
-    : globals(std::move(options)), style(style_for(globals, out)), out_(out), error_(error) {}
+Session::Session(Globals options, std::ostream& out, std::ostream& error, Transport transport)
+    : globals(std::move(options)),
+      style(style_for(globals, out)),
+      transport_(std::move(transport)),
+      out_(out),
+      error_(error) {}
 Session::~Session() = default;
 
 std::optional<Client> Session::client(nanoseconds patience) {
@@ -133,12 +137,13 @@ std::optional<Json> Session::judge(const tl::expected<HttpReply, Failure>& reply
 
 std::optional<Json> Session::ask(std::string_view method, const std::string& target, const Json* body,
                                  nanoseconds patience) {
+    std::string text = body == nullptr
+                           ? std::string()
+                           : body->dump(-1, ' ', false, nlohmann::detail::error_handler_t::replace);
+    if (transport_) return judge(transport_(method, target, std::move(text), patience));
     auto way = client(patience);
     if (!way) return std::nullopt;
-    return judge(way->request(method, target,
-                              body == nullptr
-                                  ? std::string()
-                                  : body->dump(-1, ' ', false, nlohmann::detail::error_handler_t::replace)));
+    return judge(way->request(method, target, text));
 }
 
 std::optional<Json> Session::get(const std::string& target) {
@@ -146,6 +151,10 @@ std::optional<Json> Session::get(const std::string& target) {
 }
 
 bool Session::follow(const std::string& target, const std::function<bool(const Json&)>& heard) {
+    if (transport_) {
+        usage("what is still to happen can be followed with the command line only");
+        return false;
+    }
     auto way = client(nanoseconds(0));
     if (!way) return false;
     const auto reply = way->follow(target, [&](std::string_view data) {

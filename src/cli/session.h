@@ -42,7 +42,8 @@ struct Globals {
 
 class Session {
   public:
-    Session(Globals globals, std::ostream& out, std::ostream& error);
+    /// Without `transport` the server is where the options and the environment say.
+    Session(Globals globals, std::ostream& out, std::ostream& error, Transport transport = {});
     ~Session();
     Session(const Session&) = delete;
     Session& operator=(const Session&) = delete;
@@ -70,6 +71,7 @@ class Session {
     [[nodiscard]] std::optional<Client> client(nanoseconds patience);
     [[nodiscard]] std::optional<Json> judge(const tl::expected<HttpReply, Failure>& reply);
 
+    const Transport transport_;
     std::ostream& out_;
     std::ostream& error_;
 };

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "net/loop.h"
+#include "pdns/reply.h"
 
 namespace fairway::pdns {
 namespace {

@@ -16,6 +16,7 @@
 #include "pdns/http_call.h"
 #include "pdns/http_request.h"
 #include "pdns/json_reader.h"
+#include "pdns/reply.h"
 
 namespace fairway::pdns {
 namespace {

@@ -1,56 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pdns/responder.h"
 
-#include <charconv>
+#include <algorithm>
 
-#include "base/text.h"
 #include "dns/authority.h"
 #include "pdns/json_reader.h"
+#include "pdns/reply.h"
+#include "pdns/zone_content.h"
 
 namespace fairway::pdns {
 namespace {
 
-void append_number(std::string& out, int64_t value) {
-    char digits[24];
-    const auto end = std::to_chars(std::begin(digits), std::end(digits), value).ptr;
-    out.append(digits, end);
-}
-
-/// One element of the array of lookup and list. `separator` is "" before the first.
-void append_record(std::string& out, std::string_view owner, std::string_view type, std::string_view content,
-                   uint32_t ttl, int32_t zone_id, uint8_t scope, bool authoritative) {
-    if (out.back() != '[') out += ',';
-    out += R"({"qname":)";
-    append_json_string(out, owner);
-    out += R"(,"qtype":")";
-    out += type;
-    out += R"(","content":)";
-    append_json_string(out, content);
-    out += R"(,"ttl":)";
-    append_number(out, ttl);
-    out += R"(,"domain_id":)";
-    append_number(out, zone_id);
-    if (scope != 0) {
-        out += R"(,"scopeMask":)";
-        append_number(out, scope);
-    }
-    if (!authoritative) out += R"(,"auth":0)";
-    out += '}';
-}
-
-void append_zone(std::string& out, const dns::ServedZone& zone) {
-    out += R"({"id":)";
-    append_number(out, zone.id);
-    out += R"(,"zone":)";
-    append_json_string(out, zone.apex.to_string());
-    out += R"(,"kind":"native","serial":)";
-    append_number(out, zone.serial);
-    out += '}';
-}
+/// As many as PowerDNS' own API shows, and more than anyone reads.
+constexpr int64_t most_found = 1000;
 
 const dns::ServedZone* zone_named(const dns::Authority& authority, std::string_view text) {
     const auto name = dns::Name::parse(text);
     return name ? authority.zone_at(*name) : nullptr;
+}
+
+/// Null for an id that is none of ours, -1 included.
+const dns::ServedZone* zone_with(const dns::Authority& authority, int64_t id) {
+    return id > 0 && id <= INT32_MAX ? authority.zone_by_id(static_cast<int32_t>(id)) : nullptr;
 }
 
 std::string_view why_read_only(Method method) {
@@ -72,30 +43,70 @@ std::string_view why_read_only(Method method) {
 }  // namespace
 
 Responder::Outcome Responder::respond(const dns::Serving& serving, const Call& call, std::string& out) {
+    const dns::Authority& authority = *serving.authority;
+    const auto zone_of_call = [&] { return zone_named(authority, call.name); };
     switch (call.method) {
         case Method::initialize:
             out += R"({"result":true})";
             return Outcome::answered;
         case Method::lookup:
             return lookup(serving, call, out);
-        case Method::list:
-            list(serving, call, out);
-            return Outcome::answered;
-        case Method::get_all_domains: {
+        case Method::api_lookup: {
+            const auto owner = dns::Name::parse(call.name);
+            const dns::ServedZone* zone = nullptr;
+            if (owner) zone = authority.find_zone(*owner);
+            if (const dns::ServedZone* asked = zone_with(authority, call.zone_id)) zone = asked;
             out += R"({"result":[)";
-            for (const dns::ServedZone& zone : serving.authority->zones()) {
-                if (out.back() != '[') out += ',';
-                append_zone(out, zone);
-            }
+            if (zone != nullptr) append_content_at(out, serving, *zone, call.name, call.qtype);
             out += "]}";
             return Outcome::answered;
         }
+        case Method::list: {
+            const dns::ServedZone* zone = zone_of_call();
+            if (zone == nullptr) break;
+            out += R"({"result":[)";
+            append_content(out, serving, *zone);
+            out += "]}";
+            return Outcome::answered;
+        }
+        case Method::search_records:
+            out += R"({"result":[)";
+            append_found_content(out, serving, call.text,
+                                 static_cast<size_t>(std::clamp<int64_t>(call.max_results, 0, most_found)));
+            out += "]}";
+            return Outcome::answered;
+        case Method::get_all_domains:
+            append_zones(authority, out);
+            return Outcome::answered;
         case Method::get_domain_info: {
-            const dns::ServedZone* zone = zone_named(*serving.authority, call.name);
+            const dns::ServedZone* zone = zone_of_call();
             if (zone == nullptr) break;
             out += R"({"result":)";
-            append_zone(out, *zone);
+            append_zone(out, {.zone = zone, .notified_serial = notified(*zone)});
             out += '}';
+            return Outcome::answered;
+        }
+        case Method::get_updated_masters:
+            append_changed_zones(authority, out);
+            return Outcome::answered;
+        case Method::set_notified: {
+            const dns::ServedZone* zone = zone_with(authority, call.id);
+            if (zone == nullptr) break;
+            notified_[zone->id] = static_cast<uint32_t>(call.serial);
+            out += R"({"result":true})";
+            return Outcome::answered;
+        }
+        case Method::get_before_and_after_names: {
+            const dns::ServedZone* zone = zone_with(authority, call.id);
+            if (zone == nullptr) break;
+            const Neighbours found = neighbours_of(authority, *zone, call.name);
+            out += R"({"result":{"unhashed":)";
+            append_json_string(out, found.before);
+            out += R"(,"before":)";
+            append_json_string(out, found.before);
+            out += R"(,"after":)";
+            append_json_string(out, found.after);
+            out += "}}";
             return Outcome::answered;
         }
         case Method::get_all_domain_metadata:
@@ -110,11 +121,41 @@ Responder::Outcome Responder::respond(const dns::Serving& serving, const Call& c
         case Method::write_tsig:
             append_refusal(out, call.method_name + ": " + std::string(why_read_only(call.method)));
             return Outcome::answered;
-        default:
+        case Method::get_domain_keys:
+        case Method::get_tsig_key:
+        case Method::get_tsig_keys:
+        case Method::direct_backend_cmd:
+        case Method::secondary:
+        case Method::unknown:
             break;
     }
     append_refusal(out);
     return Outcome::answered;
+}
+
+uint32_t Responder::notified(const dns::ServedZone& zone) const {
+    const auto known = notified_.find(zone.id);
+    return known == notified_.end() ? 0 : known->second;
+}
+
+void Responder::append_zones(const dns::Authority& authority, std::string& out) const {
+    out += R"({"result":[)";
+    for (const dns::ServedZone& zone : authority.zones()) {
+        if (out.back() != '[') out += ',';
+        append_zone(out, {.zone = &zone, .notified_serial = notified(zone)});
+    }
+    out += "]}";
+}
+
+// Only a PowerDNS with primary=yes asks, and it sends NOTIFY for these.
+void Responder::append_changed_zones(const dns::Authority& authority, std::string& out) const {
+    out += R"({"result":[)";
+    for (const dns::ServedZone& zone : authority.zones()) {
+        if (notified(zone) == zone.serial) continue;
+        if (out.back() != '[') out += ',';
+        append_zone(out, {.zone = &zone, .kind = "master", .notified_serial = notified(zone)});
+    }
+    out += "]}";
 }
 
 // What is found at the name, and what PowerDNS hears:
@@ -164,11 +205,17 @@ void Responder::append_found(const dns::Serving& serving, const Call& call, cons
     for (const dns::Record& record : found_.records) {
         const std::string type = dns::to_string(record.type);
         if (!any && type != call.qtype) continue;
-        append_record(out, call.name, type, record.content, record.ttl, found_.zone->id,
-                      client.scoped ? record.scope : uint8_t{0}, record.authoritative);
+        append_record(out, {.owner = call.name,
+                            .type = type,
+                            .content = record.content,
+                            .ttl = record.ttl,
+                            .zone_id = found_.zone->id,
+                            .scope = client.scoped ? record.scope : uint8_t{0},
+                            .authoritative = record.authoritative});
     }
     if (any && found_.records.empty() && found_.status != dns::OwnerStatus::nonexistent)
-        append_record(out, call.name, "", "", found_.zone->negative_ttl, found_.zone->id, 0, true);
+        append_record(out,
+                      {.owner = call.name, .ttl = found_.zone->negative_ttl, .zone_id = found_.zone->id});
 }
 
 // The zone that was asked for is not the deepest one: it may hold the delegation to that one.
@@ -185,40 +232,13 @@ void Responder::append_of_parent(const dns::Serving& serving, const Call& call, 
         const std::string type = dns::to_string(set.type);
         if (call.qtype != "ANY" && type != call.qtype) continue;
         for (const dns::StaticRecord& record : table.records(set))
-            append_record(out, call.name, type, table.text(record), set.ttl, parent.id, 0,
-                          set.type == dns::RecordType::ds);
+            append_record(out, {.owner = call.name,
+                                .type = type,
+                                .content = table.text(record),
+                                .ttl = set.ttl,
+                                .zone_id = parent.id,
+                                .authoritative = set.type == dns::RecordType::ds});
     }
-}
-
-void Responder::list(const dns::Serving& serving, const Call& call, std::string& out) const {
-    const dns::ServedZone* zone = zone_named(*serving.authority, call.name);
-    if (zone == nullptr) return append_refusal(out);
-    out += R"({"result":[)";
-    for (const dns::Record& record : dns::records_of(serving, *zone)) {
-        append_record(out, record.owner.to_string(), dns::to_string(record.type), record.content, record.ttl,
-                      zone->id, 0, record.authoritative);
-    }
-    out += "]}";
-}
-
-void append_refusal(std::string& out) {
-    out += R"({"result":false})";
-}
-
-void append_refusal(std::string& out, std::string_view why) {
-    out += R"({"result":false,"log":[)";
-    append_json_string(out, why);
-    out += "]}";
-}
-
-void append_trouble(std::string& out) {
-    out += R"({"result":null})";
-}
-
-void append_text_result(std::string& out, std::string_view text) {
-    out += R"({"result":)";
-    append_json_string(out, text);
-    out += '}';
 }
 
 }  // namespace fairway::pdns

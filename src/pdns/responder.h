@@ -14,7 +14,7 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
+#include <unordered_map>
 
 #include "dns/answer_records.h"
 #include "dns/serving.h"
@@ -39,18 +39,14 @@ class Responder {
                       const CallClient& client, std::string& out) const;
     void append_of_parent(const dns::Serving& serving, const Call& call, const dns::Name& owner,
                           std::string& out) const;
-    void list(const dns::Serving& serving, const Call& call, std::string& out) const;
+    void append_zones(const dns::Authority& authority, std::string& out) const;
+    void append_changed_zones(const dns::Authority& authority, std::string& out) const;
+    [[nodiscard]] uint32_t notified(const dns::ServedZone& zone) const;
 
     dns::OwnerRecords found_;
+    /// By zone id: the serial of which PowerDNS has told the secondaries. Lost with the process, which costs
+    /// them one superfluous NOTIFY.
+    std::unordered_map<int32_t, uint32_t> notified_;
 };
-
-/// {"result":false}
-void append_refusal(std::string& out);
-/// The same with a line for PowerDNS' log.
-void append_refusal(std::string& out, std::string_view why);
-/// {"result":null}: PowerDNS takes it for trouble, answers SERVFAIL and connects anew.
-void append_trouble(std::string& out);
-/// {"result":"text"}
-void append_text_result(std::string& out, std::string_view text);
 
 }  // namespace fairway::pdns

@@ -13,6 +13,7 @@
 #include "net/loop.h"
 #include "net/poll_handle.h"
 #include "pdns/backend.h"
+#include "pdns/reply.h"
 
 namespace fairway::pdns {
 namespace {

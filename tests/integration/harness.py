@@ -192,14 +192,14 @@ unix = "{self.control}"
     # DNS
 
     def query(self, name: str, kind: str = "A", subnet: str = "", tcp: bool = False, port: int = 0,
-              address: str = "", **options) -> dns.message.Message:
+              address: str = "", source: str = "", **options) -> dns.message.Message:
         edns_options = []
         if subnet:
             network, length = subnet.split("/")
             edns_options.append(dns.edns.ECSOption(network, int(length)))
         message = dns.message.make_query(name, kind, use_edns=0, options=edns_options, **options)
         ask = dns.query.tcp if tcp else dns.query.udp
-        return ask(message, address or self.address, port=port or self.port, timeout=3)
+        return ask(message, address or self.address, port=port or self.port, timeout=3, source=source or None)
 
     def addresses(self, name: str, kind: str = "A", subnet: str = "", **options) -> list:
         """The addresses of a NOERROR answer, in the order given."""

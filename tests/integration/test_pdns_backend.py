@@ -2,7 +2,6 @@
 """A real pdns-server on the configuration of conf/pdns: what its clients get is what Fairway decides."""
 import contextlib
 import json
-import shutil
 import socket
 
 import dns.edns
@@ -11,128 +10,13 @@ import dns.query
 import dns.rcode
 import pytest
 
-from harness import ROOT, Process, Scenario, eventually, loopback
-
-# Where the clients are, by documentation prefix, and which gateway is there.
-PLACES = {
-    "fra": ("192.0.2.0/24", 50.11, 8.68),
-    "iad": ("198.51.100.0/24", 38.95, -77.45),
-    "sin": ("203.0.113.0/24", 1.35, 103.82),
-    "syd": ("2001:db8:5::/48", -33.87, 151.21),
-}
-ZONE = """$TTL 300
-mail    MX 10 mx.example.net.
-a.b.ent A 192.0.2.81
-*.wild  TXT "any of them"
-deleg   NS ns.example.net.
-"""
-CONNECTORS = {"unix": "pdns.conf", "http": "pdns-http.conf"}
-
-
-class Backend(Scenario):
-    """Four gateways, fairwayd with both connectors, and a pdns-server for each connector."""
-
-    def __init__(self):
-        super().__init__()
-        self.gateways = {name: loopback() for name in PLACES}
-        self.http = f"{self.address}:8054"
-        self.socket = self.folder / "pdns.sock"
-        self.pdns = {}
-        self.daemon = None
-
-    def start(self):
-        self.start_gateways("[defaults]\ntcp = 7100\n" + "".join(
-            f'[gateway.{name}]\naddresses = ["{address}"]\n' for name, address in self.gateways.items()))
-        (self.folder / "gslb.test.zone").write_text(ZONE)
-        self.daemon = self.start_fairwayd(self.config())
-        eventually("every gateway is up", lambda: all(
-            self.addresses(f"{name}.gslb.test") == [address] for name, address in self.gateways.items()))
-        for connector in CONNECTORS:
-            self.start_pdns(connector)
-        return self
-
-    def config(self) -> str:
-        text = f"""
-[pdns]
-unix = "{self.socket}"
-http = "{self.http}"
-[zone."gslb.test"]
-ns = {{ "ns1.gslb.test" = ["192.0.2.53"] }}
-file = "gslb.test.zone"
-[monitor.tcp]
-type = "tcp"
-port = 7100
-interval = "200ms"
-timeout = "150ms"
-recheck = "50ms"
-[service.vpn]
-name = "vpn.gslb.test"
-gateways = ["*"]
-policy = ["healthy", "nearest", "first 1"]
-[service.closed]
-name = "closed.gslb.test"
-gateways = ["fra"]
-policy = ["healthy"]
-all_down = "servfail"
-[service.quiet]
-name = "quiet.gslb.test"
-gateways = ["fra"]
-policy = ["healthy"]
-all_down = "nodata"
-[health]
-damping = false
-"""
-        for name, (prefix, latitude, longitude) in PLACES.items():
-            text += f"""
-[[geoip.override]]
-prefixes = ["{prefix}"]
-location = {{ latitude = {latitude}, longitude = {longitude} }}
-[region.{name}]
-location = {{ latitude = {latitude}, longitude = {longitude} }}
-[gateway.{name}]
-region = "{name}"
-endpoints = ["{self.gateways[name]}"]
-monitors = ["tcp"]
-[service.{name}]
-name = "{name}.gslb.test"
-gateways = ["{name}"]
-policy = ["healthy"]
-"""
-        return text
-
-    def start_pdns(self, connector: str):
-        """On the committed configuration; only where things are is different."""
-        folder = self.folder / f"pdns-{connector}"
-        folder.mkdir(exist_ok=True)
-        text = (ROOT / "conf" / "pdns" / CONNECTORS[connector]).read_text()
-        moved = text.replace("/run/fairway/pdns.sock", str(self.socket)).replace("127.0.0.1:8054", self.http)
-        assert moved != text
-        address = loopback()
-        (folder / "pdns.conf").write_text(
-            f"{moved}\nlocal-address={address}\nlocal-port=5300\nsocket-dir={folder}\ndisable-syslog=yes\n")
-        program = self.run(f"pdns-{connector}", [shutil.which("pdns_server", path="/usr/sbin:/usr/bin"),
-                                                 f"--config-dir={folder}", "--daemon=no", "--guardian=no"])
-        self.pdns[connector] = (program, address)
-        eventually(f"pdns-server over {connector} answers",
-                   lambda: program.running() and self.ask(connector, "gslb.test", "SOA").answer)
-
-    def ask(self, connector: str, name: str, kind: str = "A", subnet: str = "") -> dns.message.Message:
-        return self.query(name, kind, subnet, address=self.pdns[connector][1])
-
-    def nearest(self, connector: str, place: str) -> str:
-        """The gateway that a client at `place` gets."""
-        reply = self.ask(connector, "vpn.gslb.test", subnet=PLACES[place][0])
-        assert reply.rcode() == dns.rcode.NOERROR, reply
-        (record,) = [record for rrset in reply.answer for record in rrset]
-        return {address: name for name, address in self.gateways.items()}[record.address]
-
-    def pdns_log(self, connector: str) -> str:
-        return self.pdns[connector][0].output()
+from harness import Process, eventually
+from pdns_backend import CONNECTORS, PLACES, Backend
 
 
 @pytest.fixture(scope="module")
 def backend():
-    with Backend() as running:
+    with Backend(CONNECTORS) as running:
         yield running.start()
 
 
@@ -165,6 +49,12 @@ def test_clients_in_four_regions_get_their_nearest_gateway_and_the_scope_of_thei
 def test_clients_behind_one_resolver_do_not_get_each_others_answers(backend, connector):
     for place in [*PLACES, *reversed(PLACES)] * 5:
         assert backend.nearest(connector, place) == place
+
+
+def test_clients_without_a_subnet_get_the_gateway_nearest_to_their_own_address(backend, connector):
+    for place in [*PLACES, *reversed(PLACES)]:
+        reply = backend.ask(connector, "vpn.gslb.test", source=backend.sources[place])
+        assert backend.place_of(reply) == place
 
 
 def test_a_client_that_wants_no_tailoring_gets_scope_zero(backend, connector):
@@ -254,6 +144,7 @@ def talk(backend, connector: str, message: bytes) -> bytes:
     b'{"method":"lookup","parameters":{"qname":"' + b"a" * 100_000, b"POST / HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n",
     b"POST /pdns HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", b"\xff" * 300, b'{"method":"x","parameters":' + b"[" * 500,
 ], ids=lambda junk: f"{len(junk)}-octets")
+@pytest.mark.parametrize("connector", ["unix", "http"], indirect=True)
 def test_junk_changes_nothing(backend, connector, junk):
     said = talk(backend, connector, junk)
     assert len(said) < 1000 and b'"result":true' not in said
@@ -292,3 +183,13 @@ def test_a_restart_of_fairwayd_heals_by_itself(backend):
             eventually("nothing fails any more", lambda: [backend.nearest(connector, place) for place in
                                                           [*PLACES] * 10] == [*PLACES] * 10)
             assert backend.pdns[connector][0].running()
+
+
+def test_a_restart_of_fairwayd_costs_the_pipe_connector_nothing(backend):
+    eventually("the helpers have their connections", lambda: [backend.nearest("pipe", place) for place in
+                                                              [*PLACES] * 10] == [*PLACES] * 10)
+    backend.daemon.stop()
+    backend.daemon.start()
+    eventually("fairwayd answers", lambda: backend.addresses("vpn.gslb.test"))
+    for place in [*PLACES] * 10:
+        assert backend.nearest("pipe", place) == place

@@ -263,7 +263,8 @@ TEST_CASE("the parent's side of a zone cut is found in the parent") {
 TEST_CASE("zones are listed, described and dumped") {
     Backend backend;
     const std::string id = backend.zone_id();
-    const std::string info = R"({"id":)" + id + R"(,"zone":"gslb.test.","kind":"native","serial":7})";
+    const std::string info =
+        R"({"id":)" + id + R"(,"zone":"gslb.test.","kind":"native","serial":7,"notified_serial":0})";
     CHECK(backend.ask(R"({"method":"getAllDomains","parameters":{"include_disabled":true}})") ==
           R"({"result":[)" + info + "]}");
     CHECK(backend.ask(R"({"method":"getDomainInfo","parameters":{"name":"GSLB.test."}})") ==
