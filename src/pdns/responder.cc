@@ -2,6 +2,7 @@
 #include "pdns/responder.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "dns/authority.h"
 #include "pdns/json_reader.h"
@@ -22,6 +23,12 @@ const dns::ServedZone* zone_named(const dns::Authority& authority, std::string_v
 /// Null for an id that is none of ours, -1 included.
 const dns::ServedZone* zone_with(const dns::Authority& authority, int64_t id) {
     return id > 0 && id <= INT32_MAX ? authority.zone_by_id(static_cast<int32_t>(id)) : nullptr;
+}
+
+std::optional<dns::RecordType> type_of_delegation(std::string_view type) {
+    if (type == "NS") return dns::RecordType::ns;
+    if (type == "DS") return dns::RecordType::ds;
+    return std::nullopt;
 }
 
 std::string_view why_read_only(Method method) {
@@ -169,16 +176,20 @@ void Responder::append_changed_zones(const dns::Authority& authority, std::strin
 //     either of these at the apex, for   ANY            the static records: this is how PowerDNS finds the
 //     nobody in particular                              zone itself, and without it every name would fail
 //
-// SOA, NS and DS are never steered and the same for everybody.
+// SOA, NS and DS are never steered and the same for everybody. PowerDNS asks for NS at each name on the way,
+// so these come straight from the table.
 Responder::Outcome Responder::lookup(const dns::Serving& serving, const Call& call, std::string& out) {
     const size_t begin = out.size();
     out += R"({"result":[)";
-    if (const auto owner = dns::Name::parse(call.name)) {
+    const auto owner = dns::Name::parse(call.name);
+    const std::optional<dns::RecordType> delegation = type_of_delegation(call.qtype);
+    if (owner && delegation) {
+        append_delegation(*serving.authority, call, *owner, *delegation, out);
+    } else if (owner) {
         const CallClient client = client_of(call);
         dns::records_at(serving, *owner, client.client, found_);
         const bool finds_zone = !client.scoped && found_.zone != nullptr && found_.zone->apex == *owner;
-        const bool is_static = call.qtype == "SOA" || call.qtype == "NS" || call.qtype == "DS";
-        if (found_.service.valid() && !finds_zone && !is_static) {
+        if (found_.service.valid() && !finds_zone && call.qtype != "SOA") {
             const SelectionKind kind = found_.selection.kind;
             if (found_.status == dns::OwnerStatus::not_ready) {
                 out.resize(begin);
@@ -196,12 +207,31 @@ Responder::Outcome Responder::lookup(const dns::Serving& serving, const Call& ca
     return Outcome::answered;
 }
 
+void Responder::append_delegation(const dns::Authority& authority, const Call& call, const dns::Name& owner,
+                                  dns::RecordType type, std::string& out) {
+    const dns::ZoneTable& table = authority.table();
+    const uint32_t index = table.find(owner.lowered().wire());
+    if (index == dns::no_index) return;
+    const dns::Node& node = table.node(index);
+    const dns::ServedZone& zone = authority.zones()[node.zone];
+    if (call.zone_id >= 0 && call.zone_id != zone.id) return append_of_parent(authority, call, owner, out);
+    const dns::StaticSet* set = table.find_set(node, type);
+    if (set == nullptr) return;
+    for (const dns::StaticRecord& record : table.records(*set))
+        append_record(out, {.owner = call.name,
+                            .type = call.qtype,
+                            .content = table.text(record),
+                            .ttl = set->ttl,
+                            .zone_id = zone.id,
+                            .authoritative = node.cut == dns::no_index || type == dns::RecordType::ds});
+}
+
 void Responder::append_found(const dns::Serving& serving, const Call& call, const dns::Name& owner,
                              const CallClient& client, std::string& out) const {
     if (found_.zone == nullptr) return;
     const bool any = call.qtype == "ANY";
     if (call.zone_id >= 0 && call.zone_id != found_.zone->id)
-        return append_of_parent(serving, call, owner, out);
+        return append_of_parent(*serving.authority, call, owner, out);
     for (const dns::Record& record : found_.records) {
         const std::string type = dns::to_string(record.type);
         if (!any && type != call.qtype) continue;
@@ -211,7 +241,7 @@ void Responder::append_found(const dns::Serving& serving, const Call& call, cons
                             .ttl = record.ttl,
                             .zone_id = found_.zone->id,
                             .scope = client.scoped ? record.scope : uint8_t{0},
-                            .authoritative = record.authoritative});
+                            .authoritative = record.authoritative || record.type == dns::RecordType::ds});
     }
     if (any && found_.records.empty() && found_.status != dns::OwnerStatus::nonexistent)
         append_record(out,
@@ -219,14 +249,14 @@ void Responder::append_found(const dns::Serving& serving, const Call& call, cons
 }
 
 // The zone that was asked for is not the deepest one: it may hold the delegation to that one.
-void Responder::append_of_parent(const dns::Serving& serving, const Call& call, const dns::Name& owner,
-                                 std::string& out) const {
-    const dns::ZoneTable& table = serving.authority->table();
+void Responder::append_of_parent(const dns::Authority& authority, const Call& call, const dns::Name& owner,
+                                 std::string& out) {
+    const dns::ZoneTable& table = authority.table();
     const uint32_t index = table.find(owner.lowered().wire());
     if (index == dns::no_index) return;
     const dns::Node& node = table.node(index);
     if (node.parent_zone == dns::no_index) return;
-    const dns::ServedZone& parent = serving.authority->zones()[node.parent_zone];
+    const dns::ServedZone& parent = authority.zones()[node.parent_zone];
     if (parent.id != call.zone_id) return;
     for (const dns::StaticSet& set : table.parent_sets(node)) {
         const std::string type = dns::to_string(set.type);

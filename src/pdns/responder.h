@@ -37,8 +37,10 @@ class Responder {
     Outcome lookup(const dns::Serving& serving, const Call& call, std::string& out);
     void append_found(const dns::Serving& serving, const Call& call, const dns::Name& owner,
                       const CallClient& client, std::string& out) const;
-    void append_of_parent(const dns::Serving& serving, const Call& call, const dns::Name& owner,
-                          std::string& out) const;
+    static void append_delegation(const dns::Authority& authority, const Call& call, const dns::Name& owner,
+                                  dns::RecordType type, std::string& out);
+    static void append_of_parent(const dns::Authority& authority, const Call& call, const dns::Name& owner,
+                                 std::string& out);
     void append_zones(const dns::Authority& authority, std::string& out) const;
     void append_changed_zones(const dns::Authority& authority, std::string& out) const;
     [[nodiscard]] uint32_t notified(const dns::ServedZone& zone) const;

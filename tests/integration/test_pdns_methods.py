@@ -118,7 +118,7 @@ def test_an_operator_s_commands_go_through_pdnsutil(backend):
 
     assert "there is no override" in command("clear sin")
     assert "did you mean" in command("drian sin")
-    assert "there is no command" in command("config show /etc/passwd")
+    assert "only \"config diff\"" in command("config show /etc/passwd")
     assert "exactly one of" in command("drain sin reason forgot the end")
 
 
