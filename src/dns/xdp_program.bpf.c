@@ -79,7 +79,8 @@ int fairway_dns(struct xdp_md* context)
     struct udphdr* udp;
 
     if ((void*)(ethernet + 1) > end) return pass();
-    if (end - (void*)ethernet > xdp_longest_frame) return pass();
+    /* Not as a difference of pointers: those need CAP_PERFMON. */
+    if ((void*)ethernet + xdp_longest_frame < end) return pass();
     if (ethernet->h_proto == bpf_htons(ETH_P_IP)) {
         struct iphdr* const ip = (void*)(ethernet + 1);
         if ((void*)(ip + 1) > end) return pass();

@@ -331,6 +331,16 @@ def test_where_it_cannot_be_had_the_sockets_answer_and_the_reason_is_told_once(s
     assert scenario.log().count("the sockets answer") == 1
 
 
+def test_a_user_with_the_documented_capabilities_has_it(scenario):
+    capabilities = "+net_bind_service,+net_raw,+net_admin,+bpf"
+    scenario.folder.chmod(0o777)
+    scenario.start(XDP, prefix=("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--bounding-set",
+                                "-all," + capabilities, "--inh-caps", "-all," + capabilities, "--ambient-caps",
+                                "-all," + capabilities))
+    with scenario.by_xdp(1):
+        assert scenario.ask("vpn.gslb.test").answer
+
+
 def test_generic_mode_answers_where_the_driver_cannot(scenario):
     scenario.start('{ interfaces = ["dns0"], mode = "generic" }')
     assert "XDP answers on dns0: generic" in scenario.log()
