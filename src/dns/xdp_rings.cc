@@ -8,8 +8,10 @@
 namespace fairway::dns {
 namespace {
 
-// How many frames ahead the headers are fetched: another core wrote them a moment ago.
-constexpr uint32_t ahead = 4;
+// How many frames ahead their octets are fetched: another core wrote them a moment ago, and the answer will
+// be written over them.
+constexpr uint32_t ahead = 6;
+constexpr uint64_t cache_line = 64;
 
 }  // namespace
 
@@ -50,7 +52,9 @@ XdpRings::Served XdpRings::serve(const Serving& serving, Answerer& answerer, Wor
     }
     const auto fetch = [this, first](uint32_t i) {
         const uint64_t address = xsk_ring_cons__rx_desc(&receive, first + i)->addr;
-        if (address < area_.size()) __builtin_prefetch(area_.data() + address);
+        if (address >= area_.size() - cache_line) return;
+        __builtin_prefetch(area_.data() + address, 1);
+        __builtin_prefetch(area_.data() + address + cache_line, 1);
     };
     for (uint32_t i = 0; i < std::min(ahead, served.received); ++i) fetch(i);
     uint32_t dropped = 0;
@@ -59,7 +63,7 @@ XdpRings::Served XdpRings::serve(const Serving& serving, Answerer& answerer, Wor
         if (i + ahead < served.received) fetch(i + ahead);
         const xdp_desc in = *xsk_ring_cons__rx_desc(&receive, first + i);
         const uint64_t end_of_frame = (in.addr / frame_size + 1) * frame_size;
-        if (end_of_frame > area_.size() || in.addr + in.len > end_of_frame) {
+        if (in.addr >= area_.size() || in.len > end_of_frame - in.addr) {
             // Not a frame of ours: nothing to put back.
             ++dropped;
             continue;

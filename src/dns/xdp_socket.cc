@@ -12,10 +12,10 @@
 namespace fairway::dns {
 namespace {
 
-constexpr uint32_t frames = 4096;      // 8 MiB a queue
-constexpr uint32_t fill_slots = 4096;  // all frames may be there
-constexpr uint32_t slots = 2048;       // of each other ring; some milliseconds at full speed
-constexpr int send_attempts = 8;       // of one batch: the kernel takes 32 replies a call at the least
+// Some milliseconds of questions at full speed; more would only be memory that no cache holds.
+constexpr uint32_t frames = 2048;  // 4 MiB a queue
+constexpr uint32_t slots = 2048;   // of each ring: all frames may be in any
+constexpr int send_attempts = 8;   // of one batch: the kernel takes 32 replies a call at the least
 
 tl::unexpected<Error> because(const std::string& what, int error) {
     std::string reason = std::strerror(error);
@@ -43,7 +43,7 @@ Result<std::unique_ptr<XdpSocket>> XdpSocket::open(const std::string& interface,
     rings.set_longest_reply(longest_reply);
 
     xsk_umem_config memory{};
-    memory.fill_size = fill_slots;
+    memory.fill_size = slots;
     memory.comp_size = slots;
     memory.frame_size = XdpRings::frame_size;
     xsk_umem* umem = nullptr;

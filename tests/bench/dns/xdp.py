@@ -142,6 +142,8 @@ def measure(net: Net, folder: pathlib.Path, mode: str, options) -> dict:
     finally:
         server.send_signal(signal.SIGTERM)
         server.wait(20)
+        # Knot may leave its program behind.
+        subprocess.run(["ip", "-n", net.server, "link", "set", "dns0", "xdp", "off"], capture_output=True)
     replies = int(re.search(r"total replies:\s+(\d+)", out)[1])
     sent = int(re.search(r"total queries:\s+(\d+)", out)[1])
     right = int((re.search(r"responded NOERROR:\s+(\d+)", out) or [0, 0])[1])
