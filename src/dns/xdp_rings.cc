@@ -3,8 +3,6 @@
 
 #include <algorithm>
 
-#include "dns/xdp_frame.h"
-
 namespace fairway::dns {
 namespace {
 
@@ -58,7 +56,7 @@ XdpRings::Served XdpRings::serve(const Serving& serving, Answerer& answerer, Wor
     };
     for (uint32_t i = 0; i < std::min(ahead, served.received); ++i) fetch(i);
     uint32_t dropped = 0;
-    const MonotonicTime now = UdpGate::time_for(serving);
+    uint32_t count = 0;
     for (uint32_t i = 0; i < served.received; ++i) {
         if (i + ahead < served.received) fetch(i + ahead);
         const xdp_desc in = *xsk_ring_cons__rx_desc(&receive, first + i);
@@ -68,38 +66,46 @@ XdpRings::Served XdpRings::serve(const Serving& serving, Answerer& answerer, Wor
             ++dropped;
             continue;
         }
-        const std::span<uint8_t> frame = area_.subspan(in.addr, in.len);
-        const auto question = read_question_frame(frame);
+        const auto question = read_question_frame(area_.subspan(in.addr, in.len));
         if (!question) {
             ++dropped;
             put_back(in.addr);
             continue;
         }
-        Request request;
+        addresses_[count] = in.addr;
+        questions_[count] = *question;
+        Request& request = requests_[count];
         request.message = question->message;
         request.source = question->source.address;
         request.transport = Transport::udp;
         request.unix_seconds = unix_seconds;
+        ++count;
+    }
+    Answerer::expect(serving, std::span(requests_).first(count));
+    const MonotonicTime now = UdpGate::time_for(serving);
+    for (uint32_t i = 0; i < count; ++i) {
+        const uint64_t address = addresses_[i];
+        const Request& request = requests_[i];
         size_t size = answerer.answer(serving, request, reply_);
         counters.count(Transport::udp, answerer.outcome());
         if (size > 0)
             size = gate_.pass(serving, request.source, answerer.outcome(), std::span(reply_).first(size), now,
                               counters);
         if (size == 0) {
-            put_back(in.addr);
+            put_back(address);
             continue;
         }
-        const size_t room = std::min<size_t>(end_of_frame - in.addr, longest_reply_);
-        const size_t length = write_reply_frame(area_.subspan(in.addr, room), *question,
+        const size_t room = std::min<size_t>(frame_size - address % frame_size, longest_reply_);
+        const size_t length = write_reply_frame(area_.subspan(address, room), questions_[i],
                                                 std::span(reply_).first(size), ++identification_);
         uint32_t slot = 0;
         if (length == 0 || xsk_ring_prod__reserve(&transmit, 1, &slot) != 1) {
             xdp.transmit_full.add();
             counters.send_failures.add();
-            put_back(in.addr);
+            put_back(address);
             continue;
         }
-        *xsk_ring_prod__tx_desc(&transmit, slot) = {in.addr, static_cast<uint32_t>(length), 0};
+        *xsk_ring_prod__tx_desc(&transmit, slot) = {address, static_cast<uint32_t>(length), 0};
         ++served.queued;
     }
     xsk_ring_cons__release(&receive, served.received);

@@ -13,6 +13,7 @@
 
 #include <xdp/xsk.h>
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -21,6 +22,7 @@
 #include "dns/server_counters.h"
 #include "dns/udp_gate.h"
 #include "dns/xdp_counters.h"
+#include "dns/xdp_frame.h"
 
 namespace fairway::dns {
 
@@ -28,6 +30,7 @@ class XdpRings {
   public:
     static constexpr uint32_t frame_size = 2048;
     static constexpr uint32_t batch = 64;
+    static_assert(batch <= Answerer::max_expected);
 
     /// `area` is the frames' memory, a whole number of frames, all of them free; it must outlive the rings.
     explicit XdpRings(std::span<uint8_t> area);
@@ -68,6 +71,10 @@ class XdpRings {
     size_t longest_reply_ = frame_size;
     uint16_t identification_ = 0;
     std::vector<uint8_t> reply_;
+    // Of one batch: what is answered, in the order in which it came.
+    std::array<uint64_t, batch> addresses_{};
+    std::array<QuestionFrame, batch> questions_{};
+    std::array<Request, batch> requests_{};
     UdpGate gate_;
 };
 
