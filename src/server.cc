@@ -181,6 +181,8 @@ Server::Server(net::Loop& loop, Generation generation, std::filesystem::path con
             pdns::ServerOptions{.unix_path = config.pdns->unix_path,
                                 .http = config.pdns->http,
                                 .zeromq = config.pdns->zeromq,
+                                .secrets = config.pdns->secrets_over_tcp ? pdns::Secrets::everywhere
+                                                                         : pdns::Secrets::local_only,
                                 .run_command = [this](const pdns::OperatorCommand& command,
                                                       std::function<void(std::string)> done) {
                                     commands_->run(command, std::move(done));

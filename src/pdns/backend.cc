@@ -31,15 +31,17 @@ std::string reply_of(std::string output) {
 
 }  // namespace
 
-Backend::Backend(net::Loop& loop, const Published<dns::Serving>& serving, RunCommand run_command)
+Backend::Backend(net::Loop& loop, const Published<dns::Serving>& serving, Secrets secrets,
+                 RunCommand run_command)
     : loop_(loop),
       serving_(serving),
+      secrets_(secrets),
       run_command_(std::move(run_command)),
       complaints_timer_(loop, [this] { complaints_.flush(loop_.now()); }) {
     complaints_timer_.let_loop_end();
 }
 
-Responder::Outcome Backend::answer(Reach, std::string& out) {
+Responder::Outcome Backend::answer(Reach reach, std::string& out) {
     ++counters.calls;
     if (call.method == Method::lookup) ++counters.lookups;
     if (call.method == Method::unknown)
@@ -49,7 +51,9 @@ Responder::Outcome Backend::answer(Reach, std::string& out) {
         complain("pdns: " + escape_text(call.method_name, 64) + " of \"" + escape_text(call.name, 255) +
                  "\" refused: PowerDNS may not change what Fairway's configuration says");
     }
-    const Responder::Outcome outcome = responder_.respond(*serving_.load(), call, out);
+    const Audience audience =
+        reach == Reach::local || secrets_ == Secrets::everywhere ? Audience::trusted : Audience::anybody;
+    const Responder::Outcome outcome = responder_.respond(*serving_.load(), call, out, audience);
     if (outcome == Responder::Outcome::unable) ++counters.unable;
     return outcome;
 }

@@ -23,6 +23,9 @@ enum class Reach : uint8_t {
     network  // over TCP, which anybody who reaches it may use
 };
 
+/// Who may be told private keys and TSIG secrets.
+enum class Secrets : uint8_t { local_only, everywhere };
+
 /// An operator's words after `pdnsutil backend-cmd remote`, and who gave them.
 struct OperatorCommand {
     std::string text;
@@ -47,7 +50,7 @@ struct ServerCounters {
 class Backend {
   public:
     /// `serving` must outlive it. An empty `run_command` answers every command with a refusal.
-    Backend(net::Loop& loop, const Published<dns::Serving>& serving, RunCommand run_command);
+    Backend(net::Loop& loop, const Published<dns::Serving>& serving, Secrets secrets, RunCommand run_command);
     Backend(const Backend&) = delete;
     Backend& operator=(const Backend&) = delete;
 
@@ -73,6 +76,7 @@ class Backend {
     net::Loop& loop_;
     // Loaded anew for each call: a value that nobody asks for must not be kept alive by who asked last.
     const Published<dns::Serving>& serving_;
+    const Secrets secrets_;
     RunCommand run_command_;
     Responder responder_;
     Complaints complaints_;

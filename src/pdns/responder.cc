@@ -49,7 +49,8 @@ std::string_view why_read_only(Method method) {
 
 }  // namespace
 
-Responder::Outcome Responder::respond(const dns::Serving& serving, const Call& call, std::string& out) {
+Responder::Outcome Responder::respond(const dns::Serving& serving, const Call& call, std::string& out,
+                                      Audience) {
     const dns::Authority& authority = *serving.authority;
     const auto zone_of_call = [&] { return zone_named(authority, call.name); };
     switch (call.method) {

@@ -22,6 +22,9 @@
 
 namespace fairway::pdns {
 
+/// Whether the peer may be told private keys and TSIG secrets.
+enum class Audience : uint8_t { trusted, anybody };
+
 /// Answers calls from a Serving. One a thread; reuses its memory.
 class Responder {
   public:
@@ -31,7 +34,8 @@ class Responder {
     };
     /// Appends the reply to `out`: one JSON object, no line feed. Not for direct_backend_cmd, which it
     /// answers false.
-    Outcome respond(const dns::Serving& serving, const Call& call, std::string& out);
+    Outcome respond(const dns::Serving& serving, const Call& call, std::string& out,
+                    Audience audience = Audience::trusted);
 
   private:
     Outcome lookup(const dns::Serving& serving, const Call& call, std::string& out);

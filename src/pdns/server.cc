@@ -23,7 +23,7 @@ constexpr std::string_view purpose = "pdns";
 class Server::Impl {
   public:
     Impl(net::Loop& loop, const Published<dns::Serving>& serving, const ServerOptions& options)
-        : backend_(loop, serving, options.run_command),
+        : backend_(loop, serving, options.secrets, options.run_command),
           connections_(loop, backend_, {.patience = options.patience, .most = options.max_connections}) {
         net::InheritedSockets nothing;
         net::InheritedSockets& inherited = options.inherited != nullptr ? *options.inherited : nothing;

@@ -35,6 +35,7 @@ struct ServerOptions {
     std::optional<net::ListenAddress> zeromq;  // absent: no zeromq connector
     nanoseconds patience = seconds{5};         // for the rest of a request, and for a reply to be read
     size_t max_connections = 256;              // of unix and http together; more are turned away
+    Secrets secrets = Secrets::local_only;
     /// What is here need not be bound; read during construction only. Null: nothing is inherited.
     net::InheritedSockets* inherited = nullptr;
     RunCommand run_command = {};  // what `pdnsutil backend-cmd` is answered with; empty: a refusal

@@ -44,12 +44,14 @@ struct Running {
     Published<dns::Serving> serving{std::make_shared<const dns::Serving>(world.serving())};
     std::unique_ptr<Server> server;
 
-    explicit Running(nanoseconds patience = seconds{5}, size_t max_connections = 256) {
+    explicit Running(nanoseconds patience = seconds{5}, size_t max_connections = 256,
+                     RunCommand run_command = {}) {
         ServerOptions options;
         options.unix_path = folder.path / "pdns.sock";
         options.http = SocketAddress{*IpAddress::parse("127.0.0.1"), 0};
         options.patience = patience;
         options.max_connections = max_connections;
+        options.run_command = std::move(run_command);
         server = std::make_unique<Server>(loop, serving, options);
     }
 
@@ -358,4 +360,84 @@ TEST_CASE("what cannot be gone on with is closed: a connector that is not known"
     running.server->adopt(std::move(connections));
     CHECK(running.receive(peer, "").empty());
     CHECK(running.server->counters().connections == 0);
+}
+
+namespace {
+
+const std::string command = R"({"method":"directBackendCmd","parameters":{"query":"drain fra1"}})";
+
+/// Commands that are done when the test says so.
+struct Operator {
+    std::vector<OperatorCommand> given;
+    std::vector<std::function<void(std::string)>> done;
+    RunCommand run = [this](const OperatorCommand& order, std::function<void(std::string)> reply) {
+        given.push_back(order);
+        done.push_back(std::move(reply));
+    };
+};
+
+}  // namespace
+
+TEST_CASE("a command is answered when it is done, and what its connection asks meanwhile comes after it") {
+    Operator people;
+    Running running(seconds{5}, 256, people.run);
+    const UniqueFd peer = running.connect_unix();
+    const UniqueFd web = running.connect_http();
+    const UniqueFd other = running.connect_unix();
+    running.send(peer, command + lookup + "\n");
+    REQUIRE(running.turn_until([&] { return people.given.size() == 1; }));
+    CHECK(people.given[0].text == "drain fra1");
+    CHECK(people.given[0].reach == Reach::local);
+    running.send(web, "POST /directBackendCmd HTTP/1.1\r\nContent-Length: 12\r\n\r\nquery=status");
+    REQUIRE(running.turn_until([&] { return people.given.size() == 2; }));
+    CHECK(people.given[1].text == "status");
+    CHECK(people.given[1].reach == Reach::network);
+
+    const std::string answer = running.ask(other, lookup);  // others do not wait
+    people.done[0]("fra1 is \"drained\"\n");
+    CHECK(running.receive(peer, "]}\n") == "{\"result\":\"fra1 is \\\"drained\\\"\\u000a\"}\n" + answer);
+    people.done[1]("well");
+    CHECK(running.receive(web, "\"}").find("\r\n\r\n{\"result\":\"well\"}") != std::string::npos);
+    CHECK(running.ask(peer, lookup) == answer);
+}
+
+TEST_CASE("a command that is done after its connection or the server is gone harms nobody") {
+    Operator people;
+    Running running(seconds{5}, 256, people.run);
+    UniqueFd gone = running.connect_unix();
+    const UniqueFd peer = running.connect_unix();
+    running.send(gone, command);
+    running.send(peer, command);
+    REQUIRE(running.turn_until([&] { return people.given.size() == 2; }));
+    gone.reset();
+    REQUIRE(running.turn_until([&] { return running.server->counters().connections == 1; }));
+    people.done[0]("too late");
+    people.done[1](std::string(100'000, 'x'));
+    CHECK(running.receive(peer, "\"}\n").find("the rest is cut off") != std::string::npos);
+    running.send(peer, command);
+    REQUIRE(running.turn_until([&] { return people.given.size() == 3; }));
+    running.server.reset();
+    people.done[2]("too late");
+    running.loop.run_ready();
+}
+
+TEST_CASE(
+    "a connection with a command under way is not quiet, and gets its answer before another server goes on") {
+    Operator people;
+    Running running(seconds{5}, 256, people.run);
+    const UniqueFd peer = running.connect_unix();
+    running.send(peer, command);
+    REQUIRE(running.turn_until([&] { return people.given.size() == 1; }));
+    running.server->pause();
+    CHECK_FALSE(running.server->quiet());
+    CHECK(running.server->hand_over().empty());
+    running.server->leave();
+    people.done[0]("done");
+    CHECK(running.receive(peer, "") == "{\"result\":\"done\"}\n");
+}
+
+TEST_CASE("without anybody to carry them out commands are refused in words") {
+    Running running;
+    const UniqueFd peer = running.connect_unix();
+    CHECK(running.ask(peer, command) == "{\"result\":\"fairway: commands are not taken here\\u000a\"}\n");
 }
