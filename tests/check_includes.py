@@ -31,7 +31,7 @@ ALLOWED = {
 # Headers without code that a higher folder may share with a lower one, and layers inside a folder, by file name.
 LAYERS = {
     "dns": {
-        "dns_answer": ["answer", "authority", "zone", "serving", "response", "transfer", "challenge", "signing", "signature"],
+        "dns_answer": ["answer", "authority", "zone", "serving", "steered", "response", "transfer", "challenge", "signing", "signature"],
         "dns_server": ["udp", "tcp", "server", "worker", "xdp"],
     },
     "ipsec": {"ipsec_endpoint": ["endpoint", "gateway", "main"]},

@@ -261,6 +261,7 @@ class Compiler {
         service.failover = source.failover.mode;
         service.failover_delay = source.failover.delay;
         service.txt_allow = source.txt_allow;
+        service.records = source.records;
         if (source.name.given()) check_service_name(source, subject);
         compile_candidates(service, source, subject);
         compile_policy(service, source, subject);

@@ -54,6 +54,7 @@ ServiceSource source_of(const Model& model, const Service& service) {
         service.fallback_service.valid() ? model[service.fallback_service].key : service.fallback_name;
     source.failover = {service.failover, service.failover_delay};
     source.txt_allow = service.txt_allow;
+    source.records = service.records;
     return source;
 }
 

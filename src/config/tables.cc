@@ -507,6 +507,59 @@ Parsed<FilterSpec> filter() {
     return {"filters", FilterSpec::parse, [](const FilterSpec& value) { return value.to_string(); }};
 }
 
+/// `records`: types of records with their templates, one or a list. What the templates say is judged where
+/// records are made.
+struct RecordTable {
+    using Value = std::vector<RecordTemplates>;
+
+    bool read(Context& context, const Node& node, Value& value) const {
+        if (node.kind != Node::Kind::table) return context.wrong_kind(node, "a table");
+        bool good = true;
+        Value all;
+        for (const Entry& entry : node.entries) {
+            if (std::find(types.begin(), types.end(), entry.key) == types.end()) {
+                context.report.error(entry.where, context.subject + "records: " + quote(entry.key) +
+                                                      " is none of SRV, SVCB, HTTPS, MX, TXT");
+                good = false;
+                continue;
+            }
+            RecordTemplates made{entry.key, {}};
+            std::string one;
+            if (entry.value.kind == Node::Kind::text) {
+                good = text().read(context, entry.value, one) && good;
+                made.records = {one};
+            } else if (entry.value.kind == Node::Kind::array) {
+                good = texts().read(context, entry.value, made.records) && good;
+            } else {
+                good = context.wrong_kind(entry.value, "a string or an array");
+            }
+            all.push_back(std::move(made));
+        }
+        value = std::move(all);
+        return good;
+    }
+    [[nodiscard]] std::string write(const Value& value) const {
+        std::string out;
+        for (const RecordTemplates& each : value)
+            out += (out.empty() ? "{ " : ", ") + each.type + " = " +
+                   (each.records.size() == 1 ? quote(each.records.front()) : texts().write(each.records));
+        return out.empty() ? "{}" : out + " }";
+    }
+    [[nodiscard]] std::string schema() const {
+        const std::string either = R"({"anyOf":[)" + text().schema() + "," + texts().schema() + "]}";
+        std::string properties;
+        for (const std::string_view type : types)
+            properties += (properties.empty() ? "" : ",") + quote(type) + ":" + either;
+        return R"({"type":"object","properties":{)" + properties + R"(},"additionalProperties":false})";
+    }
+    [[nodiscard]] std::string type() const { return "table of strings or lists of strings"; }
+
+  private:
+    static constexpr std::array<std::string_view, 5> types{"SRV", "SVCB", "HTTPS", "MX", "TXT"};
+    static Text text() { return {.what = "record", .longest = 2000}; }
+    static List<Text> texts() { return {text(), 1, 8}; }
+};
+
 const Section<ServiceSource>& service_table() {
     using S = ServiceSource;
     static const Section<S> table(
@@ -530,7 +583,10 @@ const Section<ServiceSource>& service_table() {
              "failover", &S::failover, failover(),
              "Whether answers leave a failed gateway at once, after a delay, or when an operator confirms."),
          field("txt_allow", &S::txt_allow, List{ip_prefix(), 0, 1000},
-               "Clients that may ask for TXT at _fairway.NAME.")});
+               "Clients that may ask for TXT at _fairway.NAME."),
+         field("records", &S::records, RecordTable{},
+               "Records of type SRV, SVCB, HTTPS, MX or TXT for each endpoint that is answered, in the same "
+               "order, with placeholders: see RECORDS.")});
     return table;
 }
 

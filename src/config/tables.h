@@ -113,6 +113,7 @@ struct ServiceSource {
     Located<AllDownSource> all_down;
     FailoverSource failover;
     std::vector<IpPrefix> txt_allow;
+    std::vector<RecordTemplates> records;
     friend bool operator==(const ServiceSource&, const ServiceSource&) = default;
 
     static std::vector<Located<FilterSpec>> default_policy();

@@ -128,6 +128,7 @@ class Answerer::Impl {
     Next answer_node(const Node& node, Subject& subject);
     void answer_steered(const Node& node, const Subject& subject);
     void answer_addresses(const Node& node, const Subject& subject);
+    void answer_made(const Node& node, const Subject& subject);
     void answer_debug(const Node& node, const Subject& subject);
     void answer_ds_of_child(const Node& apex, const Subject& subject);
     void refer(const Node& cut);
@@ -156,6 +157,7 @@ class Answerer::Impl {
     Selection selection_;
     Outcome outcome_;
     std::vector<ByteSpan> records_;  // of the RRset at work; kept for its memory
+    SteeredRecords::Made made_;
 
     // Of the current request.
     const Serving* serving_ = nullptr;
@@ -607,9 +609,10 @@ void Answerer::Impl::answer_steered(const Node& node, const Subject& subject) {
     const Service& service = serving_->authority->model()[node.service];
     const bool wants_address = query_.type == RecordType::a || query_.type == RecordType::aaaa;
     const bool is_alias = service.answer == AnswerKind::cname;
-    if (!wants_address && !is_alias) {
-        // Anything but addresses is static, whatever health says; only a CNAME to elsewhere could be in its
-        // place.
+    const bool is_made =
+        !wants_address && serving_->authority->steered_records().has(node.service, query_.type);
+    if (!wants_address && !is_alias && !is_made) {
+        // Anything else is static, whatever health says; only a CNAME to elsewhere could be in its place.
         if (query_.type == RecordType::any) {
             add_hinfo(subject, zone);
             return;
@@ -674,6 +677,10 @@ void Answerer::Impl::answer_addresses(const Node& node, const Subject& subject) 
         nodata(zone, ttl);
         return;
     }
+    if (authority.steered_records().has(node.service, query_.type)) {
+        answer_made(node, subject);
+        return;
+    }
     if (query_.type != RecordType::a && query_.type != RecordType::aaaa) {
         untailor();
         nodata(zone);
@@ -697,6 +704,30 @@ void Answerer::Impl::answer_addresses(const Node& node, const Subject& subject) 
     const bool family = query_.type == RecordType::a ? steered.may_have_v4 : steered.may_have_v6;
     if (!family) untailor();
     nodata(zone, family ? ttl : UINT32_MAX);
+}
+
+// Records that the service makes for its endpoints.
+void Answerer::Impl::answer_made(const Node& node, const Subject& subject) {
+    const Authority& authority = *serving_->authority;
+    const ServedZone& zone = authority.zones()[node.zone];
+    authority.steered_records().make(node.service, query_.type, selection_.endpoints, *serving_->health,
+                                     made_);
+    if (made_.records.empty()) {
+        nodata(zone, steered_ttl());
+        return;
+    }
+    outcome_.endpoint = selection_.endpoints.front();
+    const Rrset rrset{subject.owner, query_.type, steered_ttl(), steered_max_ttl(node), &zone};
+    truncated_ = !put(Section::answer, rrset, made_.records);
+    if (truncated_) return;
+    for (const ByteSpan data : made_.records) {
+        const ByteSpan target = target_of(query_.type, data);
+        if (target.empty()) continue;
+        std::array<uint8_t, Name::max_size> lowered{};
+        lower_wire(target, lowered.data());
+        const uint32_t host = table_->find(ByteSpan(lowered).first(target.size()));
+        if (host != no_index && !add_host(host)) return;
+    }
 }
 
 void Answerer::Impl::answer_debug(const Node& node, const Subject& subject) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "dns/zone_file.h"
 #include "health/snapshot.h"
 #include "steering/steering.h"
 
@@ -56,9 +57,28 @@ Record alias_record(const Name& owner, ByteSpan target, uint32_t ttl, uint8_t sc
             true};
 }
 
-// What Answerer would give for A and AAAA, or for CNAME.
-void append_selection(const Serving& serving, const Name& owner, const Selection& selection,
-                      std::vector<Record>& out) {
+// What the service makes beside addresses.
+void append_made(const Serving& serving, const Name& owner, ServiceId service, const Selection& selection,
+                 std::vector<Record>& out) {
+    const SteeredRecords& records = serving.authority->steered_records();
+    SteeredRecords::Made made;
+    records.for_each_type(service, [&](RecordType type) {
+        records.make(service, type, selection.endpoints, *serving.health, made);
+        for (const ByteSpan data : made.records)
+            out.push_back({owner,
+                           type,
+                           ttl_of(selection),
+                           {data.begin(), data.end()},
+                           presentation_of(type, data),
+                           selection.scope,
+                           true,
+                           true});
+    });
+}
+
+// What Answerer would give at the name of `service`: for A, AAAA and what is made beside them, or for CNAME.
+void append_selection(const Serving& serving, const Name& owner, ServiceId service,
+                      const Selection& selection, std::vector<Record>& out) {
     const Authority& authority = *serving.authority;
     const uint32_t ttl = ttl_of(selection);
     if (selection.kind == SelectionKind::name) {
@@ -78,6 +98,7 @@ void append_selection(const Serving& serving, const Name& owner, const Selection
         const auto& address = (*serving.health)[id].address;
         if (address) out.push_back(address_record(owner, *address, ttl, selection.scope));
     }
+    if (!is_alias) append_made(serving, owner, service, selection, out);
 }
 
 // As if all were healthy and every client got everything.
@@ -90,7 +111,7 @@ void append_members(const Serving& serving, const Name& owner, ServiceId id, std
     for (const GatewayId gateway : service.gateways)
         for (const EndpointId endpoint : model[gateway].endpoints)
             if (all.endpoints.size() < Selection::max_endpoints) all.endpoints.push_back(endpoint);
-    append_selection(serving, owner, all, out);
+    append_selection(serving, owner, id, all, out);
 }
 
 bool is_empty(const Node& node) {
@@ -134,7 +155,7 @@ void records_at(const Serving& serving, const Name& owner, const Client& client,
         return;
     }
     serving.steering->select(node.service, *serving.health, client, out.selection, trace);
-    append_selection(serving, owner, out.selection, out.records);
+    append_selection(serving, owner, node.service, out.selection, out.records);
 }
 
 std::vector<Record> records_of(const Serving& serving, const ServedZone& zone) {

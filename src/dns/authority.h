@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "dns/name.h"
+#include "dns/steered_records.h"
 #include "dns/types.h"
 #include "dns/zone_table.h"
 #include "model/model.h"
@@ -82,6 +83,8 @@ class Authority {
     [[nodiscard]] const ServedZone* zone_by_id(int32_t id) const noexcept;
 
     [[nodiscard]] const SteeredName& steered(ServiceId id) const noexcept { return steered_[id.index()]; }
+    /// Records beside addresses that steered names make.
+    [[nodiscard]] const SteeredRecords& steered_records() const noexcept { return steered_records_; }
     /// Wire form of an endpoint's host; empty when that is an address.
     [[nodiscard]] ByteSpan host_of(EndpointId id) const noexcept { return hosts_[id.index()]; }
 
@@ -96,8 +99,9 @@ class Authority {
     std::vector<ServedZone> zones_;
     ZoneTable table_;
     std::vector<SteeredName> steered_;  // by ServiceId
-    std::vector<ByteSpan> hosts_;       // by EndpointId
-    std::vector<uint8_t> names_;        // what fallback and hosts_ point into
+    SteeredRecords steered_records_;
+    std::vector<ByteSpan> hosts_;  // by EndpointId
+    std::vector<uint8_t> names_;   // what fallback and hosts_ point into
 };
 
 }  // namespace fairway::dns

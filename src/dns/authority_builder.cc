@@ -90,6 +90,7 @@ Authority::Built AuthorityBuilder::build(const std::vector<std::optional<std::st
     check_zones();
     check_nodes();
     check_services();
+    compile_records();
 
     Authority::Built built;
     const bool failed = std::any_of(diagnostics_.begin(), diagnostics_.end(),
@@ -98,6 +99,7 @@ Authority::Built AuthorityBuilder::build(const std::vector<std::optional<std::st
         const std::shared_ptr<Authority> authority(new Authority);
         authority->model_ = model_;
         flatten(*authority);
+        authority->steered_records_ = std::move(steered_records_);
         built.authority = authority;
     }
     // As one reads the files; what is about the configuration comes first.

@@ -64,6 +64,7 @@ class AuthorityBuilder {
     void check_zones();
     void check_nodes();
     void check_services();
+    void compile_records();
 
     void report(Severity severity, size_t zone, uint32_t line, std::string message);
     void report_service(const Service& service, const std::string& message);
@@ -92,6 +93,7 @@ class AuthorityBuilder {
     std::unordered_map<std::string, size_t> node_of_;  // lower-cased wire form -> nodes_
     std::unordered_map<std::string, size_t> apex_of_;  // lower-cased wire form -> zones_
     std::vector<std::optional<Name>> service_names_;   // by ServiceId
+    SteeredRecords steered_records_;
 };
 
 }  // namespace fairway::dns

@@ -99,6 +99,13 @@ bool AuthorityBuilder::may_answer_cname(const Service& service) const {
     return false;
 }
 
+void AuthorityBuilder::compile_records() {
+    std::vector<SteeredRecords::Problem> problems;
+    steered_records_ = SteeredRecords::compile(*model_, problems);
+    for (const SteeredRecords::Problem& problem : problems)
+        report_service((*model_)[problem.service], problem.message);
+}
+
 void AuthorityBuilder::check_services() {
     for (const Service& service : model_->services) {
         const auto& name = service_names_[service.id.index()];
@@ -110,6 +117,8 @@ void AuthorityBuilder::check_services() {
             continue;
         }
         const bool cname = may_answer_cname(service);
+        if (!service.records.empty() && service.answer == AnswerKind::cname)
+            report_service(service, "answer = \"cname\" leaves no room for records beside the CNAME");
         for (const DraftSet& set : node.sets) {
             const uint32_t line = set.records.front().line;
             const std::string where = line > 0
@@ -118,6 +127,13 @@ void AuthorityBuilder::check_services() {
             if (is_address(set.type) || set.type == RecordType::cname)
                 report_service(
                     service, where + "a static " + to_string(set.type) + " of the same name contradicts it");
+            else if (std::any_of(service.records.begin(), service.records.end(),
+                                 [&set](const RecordTemplates& records) {
+                                     return parse_record_type(records.type) == set.type;
+                                 }))
+                report_service(service, where + "a static " + to_string(set.type) +
+                                            " of the same name contradicts its records." +
+                                            to_string(set.type));
             else if (cname)
                 report_service(service, where + "it may be answered with CNAME, beside which the static " +
                                             to_string(set.type) + " of the same name is not allowed");

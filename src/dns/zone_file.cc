@@ -70,6 +70,22 @@ std::string convert(const ldns_rr* from, FileRecord& to) {
 
 }  // namespace
 
+std::string presentation_of(RecordType type, ByteSpan data) {
+    std::vector<uint8_t> record(11 + data.size());
+    Writer writer(record);
+    writer.u8(0);
+    writer.u16(static_cast<uint16_t>(type));
+    writer.u16(static_cast<uint16_t>(RecordClass::in));
+    writer.u32(0);
+    writer.u16(static_cast<uint16_t>(data.size()));
+    writer.bytes(data);
+    ldns_rr* parsed = nullptr;
+    size_t at = 0;
+    if (ldns_wire2rr(&parsed, record.data(), record.size(), &at, LDNS_SECTION_ANSWER) != LDNS_STATUS_OK)
+        return {};
+    return presentation(std::unique_ptr<ldns_rr, FreeRecord>(parsed).get());
+}
+
 bool is_valid_data(RecordType type, ByteSpan data) noexcept {
     Reader reader(data);
     switch (type) {

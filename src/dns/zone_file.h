@@ -36,6 +36,10 @@ struct ZoneFile {
 /// `default_ttl` seconds. `origin` is what relative names are completed with until the file says otherwise.
 [[nodiscard]] ZoneFile parse_zone_file(std::string_view text, const Name& origin, uint32_t default_ttl);
 
+/// The presentation form of a record's data, names absolute with a trailing dot; empty when it cannot be
+/// told.
+[[nodiscard]] std::string presentation_of(RecordType type, ByteSpan data);
+
 /// Whether `data` is what records of this type must be, for the types whose data this server reads: addresses
 /// and names. Any data of other types is good.
 [[nodiscard]] bool is_valid_data(RecordType type, ByteSpan data) noexcept;

@@ -63,6 +63,14 @@ enum class FailoverMode : uint8_t { automatic, delay, confirm };
 /// What a steered name answers with: its endpoints' addresses, or their host names.
 enum class AnswerKind : uint8_t { address, cname };
 
+/// Records of one type that follow the steering of a service: the presentation form of their data with
+/// placeholders such as {rank} and {host}, one or more for each endpoint, or one for all.
+struct RecordTemplates {
+    std::string type;  // "SRV"
+    std::vector<std::string> records;
+    friend bool operator==(const RecordTemplates&, const RecordTemplates&) = default;
+};
+
 /// One steered DNS name.
 struct Service {
     ServiceId id;
@@ -79,6 +87,7 @@ struct Service {
     FailoverMode failover = FailoverMode::automatic;
     nanoseconds failover_delay{0};
     std::vector<IpPrefix> txt_allow;  // who may ask for TXT at _fairway.<name>
+    std::vector<RecordTemplates> records;
     friend bool operator==(const Service&, const Service&) = default;
 };
 

@@ -75,6 +75,16 @@ int main(int argc, char** argv) {
         std::vector<double> ns;
     };
     volatile uint8_t sink = 0;
+    // What the rate limit adds to each answer: clients that are all different, and one that gets nothing.
+    RateLimiter limiter({.responses = 200}, CookieSecret{1});
+    const auto judge_all = [&](uint32_t step) {
+        uint32_t turn = 0;
+        for (uint32_t i = 0; i < queries; ++i) {
+            const MonotonicTime now{seconds{1000} + microseconds{i}};
+            sink = static_cast<uint8_t>(
+                limiter.judge(IpAddress::v4(0x0a000000U + i * step), ResponseKind::data, now, turn));
+        }
+    };
     std::vector<Kind> kinds{
         {"floor: copy the question",
          [&] {
@@ -91,6 +101,8 @@ int main(int argc, char** argv) {
         {"steered A, afresh", [&] { answer_all(afresh, steered, Rcode::noerror); }, {}},
         {"static A, afresh", [&] { answer_all(afresh, fixed, Rcode::noerror); }, {}},
         {"NXDOMAIN, afresh", [&] { answer_all(afresh, missing, Rcode::nxdomain); }, {}},
+        {"rate limit, random client", [&] { judge_all(0x9e3779b9U); }, {}},
+        {"rate limit, one floods", [&] { judge_all(0); }, {}},
     };
     if (argc > 2)
         std::erase_if(kinds,

@@ -32,6 +32,8 @@ threads = 2
 xdp = { interfaces = ["eth0", "eth1"], mode = "native" }
 state = "state"
 nsid = "fra-1"
+cookie_secret = "file:cookie.secret"
+rate_limit = { responses = 100, slip = 3, ipv4_prefix = 25, ipv6_prefix = 48, exempt = ["192.0.2.0/24"] }
 log_level = "debug"
 [api]
 unix = "control.sock"
@@ -146,6 +148,7 @@ ttl = { max = 60, min = 2 }
 all_down = "fallback:backup"
 failover = "delay:30s"
 txt_allow = ["127.0.0.0/8"]
+records = { SRV = "{rank} {weight} 443 {gateway}.gw.example.com", TXT = ["\"a b\"", "{region}"] }
 [service.backup]
 name = "backup.gslb.example.com"
 gateways = ["region:us-east", "fra2"]
@@ -165,6 +168,13 @@ inline fairway::config::SecretReader reader_of(std::map<std::string, std::string
         if (found == secrets.end()) return fairway::fail("there is no secret " + source);
         return fairway::config::SecretContent{found->second, ""};
     };
+}
+
+/// Those of `everything`.
+inline fairway::config::SecretReader everything_secrets() {
+    return reader_of({{"file:/etc/fairway/api.token", "s3cret"},
+                      {"file:/etc/fairway/cookie.secret",
+                       "e5e973e5a6b2a43f48e7dc849e37bfcf\n445536BCD2513298075A5D379663C962"}});
 }
 
 /// All diagnostics, a line each.

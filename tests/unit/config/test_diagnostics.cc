@@ -415,6 +415,33 @@ f.toml:21:9: warning: region "r" has no location, so "nearest" puts its gateways
 )out");
 }
 
+TEST_CASE("records, rate limits and cookie secrets are held to their forms") {
+    CHECK(complaints(R"toml([server]
+rate_limit = { responses = -1, slip = 101, ipv4_prefix = 33, exempt = ["x"] }
+[service.s]
+name = "s.gslb.example.com"
+gateways = ["fra1"]
+records = { SRV = 1, A = "192.0.2.1", TXT = [] }
+)toml") == R"out(
+f.toml:15:28: error: responses: -1 is not from 0 to 1000000
+f.toml:15:39: error: slip: 101 is not from 0 to 100
+f.toml:15:58: error: ipv4_prefix: 33 is not from 8 to 32
+f.toml:15:72: error: exempt: "x" is not an IP address
+f.toml:19:19: error: service "s": records: a string or an array is wanted, not an integer
+f.toml:19:22: error: service "s": records: "A" is none of SRV, SVCB, HTTPS, MX, TXT
+f.toml:19:45: error: service "s": records: it needs at least 1
+)out");
+    for (const char* secret :
+         {"e5e973e5a6b2a43f48e7dc849e37bfc", "", "e5e973e5a6b2a43f48e7dc849e37bfcg", "a b c"}) {
+        const LoadResult result = load_text(std::string(minimal) + "[server]\ncookie_secret = \"file:s\"\n",
+                                            "/f.toml", reader_of({{"file:/s", secret}}));
+        CHECK(lines(result.diagnostics) ==
+              "/f.toml:15:17: error: cookie_secret: file:/s must hold one or two secrets of 32 hexadecimal "
+              "digits "
+              "each\n");
+    }
+}
+
 TEST_CASE("an API that other hosts reach needs a token and TLS") {
     CHECK(complaints(R"toml([api]
 listen = "[2001:db8::1]:8053"
