@@ -3,11 +3,14 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "dns/authority.h"
 #include "pdns/json_reader.h"
 #include "pdns/reply.h"
 #include "pdns/zone_content.h"
+#include "pdns/zone_facts.h"
 
 namespace fairway::pdns {
 namespace {
@@ -31,6 +34,18 @@ std::optional<dns::RecordType> type_of_delegation(std::string_view type) {
     return std::nullopt;
 }
 
+constexpr std::string_view why_secret =
+    "keys are told over socket files only, unless [pdns] has secrets_over_tcp = true";
+
+void append_texts(std::string& out, const std::vector<std::string>& texts) {
+    out += '[';
+    for (const std::string& text : texts) {
+        if (out.back() != '[') out += ',';
+        append_json_string(out, text);
+    }
+    out += ']';
+}
+
 std::string_view why_read_only(Method method) {
     switch (method) {
         case Method::write_metadata:
@@ -50,7 +65,7 @@ std::string_view why_read_only(Method method) {
 }  // namespace
 
 Responder::Outcome Responder::respond(const dns::Serving& serving, const Call& call, std::string& out,
-                                      Audience) {
+                                      Audience audience) {
     const dns::Authority& authority = *serving.authority;
     const auto zone_of_call = [&] { return zone_named(authority, call.name); };
     switch (call.method) {
@@ -117,19 +132,49 @@ Responder::Outcome Responder::respond(const dns::Serving& serving, const Call& c
             out += "}}";
             return Outcome::answered;
         }
-        case Method::get_all_domain_metadata:
-            out += R"({"result":{}})";
+        case Method::get_all_domain_metadata: {
+            const dns::ServedZone* zone = zone_of_call();
+            out += R"({"result":{)";
+            if (zone != nullptr) {
+                for (const auto& [kind, values] : metadata_of(serving, *zone)) {
+                    if (out.back() != '{') out += ',';
+                    append_json_string(out, kind);
+                    out += ':';
+                    append_texts(out, values);
+                }
+            }
+            out += "}}";
             return Outcome::answered;
-        case Method::get_domain_metadata:
-            out += R"({"result":[]})";
+        }
+        case Method::get_domain_metadata: {
+            const dns::ServedZone* zone = zone_of_call();
+            std::vector<std::string> found;
+            if (zone != nullptr)
+                for (auto& [kind, values] : metadata_of(serving, *zone))
+                    if (kind == call.kind) found = std::move(values);
+            out += R"({"result":)";
+            append_texts(out, found);
+            out += '}';
             return Outcome::answered;
+        }
+        case Method::get_domain_keys: {
+            const dns::ServedZone* zone = zone_of_call();
+            if (zone == nullptr) break;
+            if (audience == Audience::anybody && is_signed(serving, *zone)) {
+                append_refusal(out, call.method_name + ": " + call.name + " " + std::string(why_secret));
+                return Outcome::answered;
+            }
+            out += R"({"result":[)";
+            append_keys(out, serving, *zone);
+            out += "]}";
+            return Outcome::answered;
+        }
         case Method::write_content:
         case Method::write_metadata:
         case Method::write_keys:
         case Method::write_tsig:
             append_refusal(out, call.method_name + ": " + std::string(why_read_only(call.method)));
             return Outcome::answered;
-        case Method::get_domain_keys:
         case Method::get_tsig_key:
         case Method::get_tsig_keys:
         case Method::direct_backend_cmd:
