@@ -5,6 +5,7 @@
 
 #include <stdexcept>
 
+#include "base/base64.h"
 #include "dns/rate_limit.h"
 
 namespace fairway {
@@ -37,6 +38,18 @@ std::shared_ptr<dns::RateLimiter> limiter_of(const config::RateLimit& limit,
     return std::make_shared<dns::RateLimiter>(wanted, random_secret());
 }
 
+std::vector<dns::TsigKey> keys_of(const config::Config& config) {
+    std::vector<dns::TsigKey> keys;
+    for (const config::TsigKey& source : config.tsig) {
+        const auto name = dns::Name::parse(source.name);
+        const auto algorithm = dns::parse_tsig_algorithm(source.algorithm);
+        auto secret = decode_base64(source.secret.value);
+        // The configuration was checked; what is not understood all the same signs nothing.
+        if (name && algorithm && secret) keys.push_back({*name, *algorithm, std::move(*secret)});
+    }
+    return keys;
+}
+
 }  // namespace
 
 std::shared_ptr<const dns::AnswerSettings> answer_settings(const config::Config& config,
@@ -45,6 +58,7 @@ std::shared_ptr<const dns::AnswerSettings> answer_settings(const config::Config&
     settings->nsid = config.server.nsid;
     settings->cookies = cookies_of(config, previous);
     settings->limiter = limiter_of(config.server.rate_limit, previous);
+    settings->keys = keys_of(config);
     return settings;
 }
 

@@ -99,6 +99,8 @@ class Compiler {
     }
 
     void compile_zones() {
+        std::vector<std::string> keys;
+        for (const auto& [name, where, source] : document_.tsig) keys.push_back(name);
         for (const auto& [name, where, source] : document_.zones) {
             zones_.insert(name);
             for (const NameServer& server : source.ns) {
@@ -108,8 +110,9 @@ class Compiler {
                     report_.error(where, "zone " + quote(name) + ": name server " + quote(server.name) +
                                              " lies in the zone and needs an address");
             }
-            model_.zones.push_back({name, source.ns, source.file, source.dnssec, source.ttl,
-                                    source.negative_ttl, source.contact});
+            model_.zones.push_back(
+                {name, source.ns, source.file, source.dnssec, source.ttl, source.negative_ttl, source.contact,
+                 source.transfer ? to_transfer(report_, name, *source.transfer, keys) : ZoneTransfer{}});
         }
     }
 
@@ -458,6 +461,8 @@ class Compiler {
         made.pdns = document_.pdns;
         made.probes = document_.probes;
         made.health = document_.health;
+        for (const auto& [name, where, source] : document_.tsig)
+            made.tsig.push_back({name, source.algorithm, source.secret});
         made.geoip.databases = document_.geoip.databases;
         for (const GeoOverrideSource& each : document_.geoip.overrides) {
             GeoOverride compiled{{}, to_location(each.location)};

@@ -97,6 +97,14 @@ struct Probes {
     friend bool operator==(const Probes&, const Probes&) = default;
 };
 
+/// [tsig.NAME]: a secret shared with secondaries (RFC 8945).
+struct TsigKey {
+    std::string name;  // absolute, lower case, without the trailing dot
+    std::string algorithm = "hmac-sha256";
+    Secret secret;  // base64
+    friend bool operator==(const TsigKey&, const TsigKey&) = default;
+};
+
 /// [health]: hold-down of endpoints that flap, and what silence of all at once means (src/health).
 struct Health {
     bool damping = true;
@@ -116,6 +124,7 @@ struct Config {
     Geoip geoip;
     Probes probes;
     Health health;
+    std::vector<TsigKey> tsig;
     std::shared_ptr<const Model> model;
     std::vector<std::filesystem::path> files;  // all that were read, the main one first
 };

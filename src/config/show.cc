@@ -75,9 +75,15 @@ Document decompile(const Config& config) {
         for (const IpPrefix& prefix : each.prefixes) source.prefixes.push_back({prefix, {}});
         document.geoip.overrides.push_back(std::move(source));
     }
-    for (const Zone& zone : model.zones)
+    for (const TsigKey& key : config.tsig)
+        document.tsig.push_back({key.name, {}, {key.algorithm, key.secret}});
+    for (const Zone& zone : model.zones) {
         document.zones.push_back(
-            {zone.name, {}, {zone.ns, zone.file, zone.dnssec, zone.ttl, zone.negative_ttl, zone.contact}});
+            {zone.name,
+             {},
+             {zone.ns, zone.file, zone.dnssec, zone.ttl, zone.negative_ttl, zone.contact, std::nullopt}});
+        if (zone.transfer != ZoneTransfer{}) document.zones.back().value.transfer = to_source(zone.transfer);
+    }
     for (const Monitor& monitor : model.monitors)
         document.monitors.push_back({monitor.name, {}, source_of(monitor)});
     for (const Region& region : model.regions)

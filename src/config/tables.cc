@@ -344,7 +344,8 @@ const Section<ZoneSource>& zone_table() {
          field("negative_ttl", &S::negative_ttl, Ttl{0, 86'400},
                "TTL of negative answers, in the SOA made here."),
          field("contact", &S::contact, domain_name(), "Mailbox of that SOA, written as a domain name.")
-             .defaults_to("hostmaster.NAME")},
+             .defaults_to("hostmaster.NAME"),
+         field("transfer", &S::transfer, transfer_table(), "Secondaries of the zone.")},
         [](Context& context, const Node& node, S& zone) {
             if (zone.ns.empty() && zone.file.empty())
                 context.report.error(node.where,
@@ -681,6 +682,8 @@ const Section<Document>& document_table() {
              table_field("geoip", &D::geoip, geoip_table, "Where clients are."),
              table_field("probes", &D::probes, probes_table, "Limits of the probe engine."),
              table_field("health", &D::health, health_table, "How results become states."),
+             named_field("tsig", &D::tsig, tsig_table, canonical_domain,
+                         "A secret shared with secondaries, by the name of its key (RFC 8945)."),
              named_field("zone", &D::zones, zone_table, canonical_domain, "A DNS zone that is served."),
              named_field("monitor", &D::monitors, monitor_table, canonical_monitor_name,
                          "What to probe, and how often."),

@@ -36,6 +36,18 @@ struct GeoipSource {
     friend bool operator==(const GeoipSource&, const GeoipSource&) = default;
 };
 
+struct TsigKeySource {
+    std::string algorithm = TsigKey{}.algorithm;
+    Secret secret;
+    friend bool operator==(const TsigKeySource&, const TsigKeySource&) = default;
+};
+
+struct TransferSource {
+    std::vector<Located<TransferRule>> allow;
+    std::vector<Located<NotifyTarget>> notify;
+    friend bool operator==(const TransferSource&, const TransferSource&) = default;
+};
+
 struct ZoneSource {
     std::vector<NameServer> ns;
     std::string file;
@@ -43,6 +55,7 @@ struct ZoneSource {
     seconds ttl = Zone{}.ttl;
     seconds negative_ttl = Zone{}.negative_ttl;
     std::string contact;
+    std::optional<TransferSource> transfer;
     friend bool operator==(const ZoneSource&, const ZoneSource&) = default;
 };
 
@@ -131,6 +144,7 @@ struct Document {
     GeoipSource geoip;
     Probes probes;
     Health health;
+    std::vector<Named<TsigKeySource>> tsig;
     std::vector<Named<ZoneSource>> zones;
     std::vector<Named<MonitorSource>> monitors;
     std::vector<Named<RegionSource>> regions;
@@ -144,6 +158,10 @@ struct Document {
 [[nodiscard]] const Section<Document>& document_table();
 /// [monitor.NAME]
 [[nodiscard]] const Section<MonitorSource>& monitor_table();
+/// [tsig.NAME]
+[[nodiscard]] const Section<TsigKeySource>& tsig_table();
+/// `transfer` of [zone.NAME]
+[[nodiscard]] const Section<TransferSource>& transfer_table();
 /// What a probe type uses where the monitor names no port; 0: it has none.
 [[nodiscard]] uint16_t default_port(const ProbeSettings& probe);
 
@@ -155,6 +173,10 @@ struct Document {
 
 [[nodiscard]] Location to_location(const LocationSource& source);
 [[nodiscard]] LocationSource to_source(const Location& location);
+/// Complains about keys that are not in `keys`.
+[[nodiscard]] ZoneTransfer to_transfer(Reporter& report, const std::string& zone,
+                                       const TransferSource& source, const std::vector<std::string>& keys);
+[[nodiscard]] TransferSource to_source(const ZoneTransfer& transfer);
 
 /// Names to ids, text to expressions; everything that needs more than one table to be judged.
 [[nodiscard]] std::optional<Config> compile(Context& context, const Document& document);

@@ -12,6 +12,9 @@
 #include "dns/authority.h"
 #include "dns/message.h"
 #include "dns/quick_query.h"
+#include "dns/transfer.h"
+#include "dns/tsig.h"
+#include "dns/zone_overlay.h"
 #include "health/snapshot.h"
 #include "steering/steering.h"
 
@@ -26,7 +29,6 @@ constexpr size_t least_udp = 512;      // RFC 1035 section 4.2.1, RFC 6891 secti
 constexpr uint32_t hinfo_ttl = 3600;
 constexpr std::array<uint8_t, 9> hinfo_data{7, 'R', 'F', 'C', '8', '4', '8', '2', 0};  // RFC 8482 section 4.2
 
-// Zone transfers are not offered: whoever asks for one is told so.
 bool is_transfer(RecordType type) {
     return type == RecordType::axfr || type == RecordType::ixfr;
 }
@@ -103,11 +105,13 @@ class Answerer::Impl {
         const ServedZone* zone = nullptr;
     };
 
+    bool check_signature();
     void prepare_edns(const Request& request);
     [[nodiscard]] ResponseKind kind_of_response() const;
     void tell_circumstances();
     void fail_unhealthy(Rcode rcode);
-    size_t limit(const Request& request, std::span<uint8_t> out) const;
+    [[nodiscard]] size_t limit(const Request& request, std::span<uint8_t> out) const;
+    [[nodiscard]] size_t limit_of_transport(const Request& request) const;
     void answer_again();
     void keep(AnswerCache::Known* known, const AnswerCache::Question& question, uint64_t hash,
               Classes& classes);
@@ -130,6 +134,9 @@ class Answerer::Impl {
     void answer_addresses(const Node& node, const Subject& subject);
     void answer_made(const Node& node, const Subject& subject);
     void answer_debug(const Node& node, const Subject& subject);
+    bool answer_challenge(const ZoneOverlay::Entry& entry, const Node* node, const ServedZone& zone,
+                          const Subject& subject);
+    void answer_transfer(const ServedZone& zone);
     void answer_ds_of_child(const Node& apex, const Subject& subject);
     void refer(const Node& cut);
     void nodata(const ServedZone& zone, uint32_t ttl_cap = UINT32_MAX);
@@ -166,6 +173,9 @@ class Answerer::Impl {
     Rcode rcode_ = Rcode::noerror;
     uint16_t flags_ = 0;
     bool truncated_ = false;
+    const TsigKey* signed_by_ = nullptr;  // whose signature of the request is good; null: there is none
+    std::optional<TsigSigner> signer_;    // of the response
+    std::unique_ptr<TransferStream> transfer_;
     std::array<uint8_t, Name::max_size> lowered_{};
     std::array<uint32_t, max_additional> added_hosts_{};
     size_t added_host_count_ = 0;
@@ -197,30 +207,41 @@ size_t Answerer::Impl::answer(const Serving& serving, const Request& request, st
     flags_ = 0;
     truncated_ = false;
     added_host_count_ = 0;
+    signed_by_ = nullptr;
+    signer_.reset();
+    transfer_.reset();
     outcome_.answered = true;
     outcome_.has_edns = query_.edns.present;
     outcome_.has_ecs = query_.edns.present && query_.edns.has_subnet;
 
+    const bool signature_good = query_.tsig_at == 0 || check_signature();
     prepare_edns(request);
     // Whatever is decided about the client's subnet later, the OPT keeps its size: only an error adds to it,
     // and that is left out where there is no room.
     writer_.begin(out.first(limit(request, out)), query_, query_.edns.present ? edns_.size() : 0);
-    switch (fault) {
-        case QueryFault::formerr:
-            rcode_ = Rcode::formerr;
-            break;
-        case QueryFault::notimp:
-            rcode_ = Rcode::notimp;
-            break;
-        case QueryFault::badvers:
-            rcode_ = Rcode::badvers;
-            break;
-        default:
-            if (cache_ && version_ != 0 && query_.is_plain && !is_meta(query_.type))
-                answer_again();
-            else
-                resolve();
-            break;
+    // A bad signature is all that there is to say.
+    if (signature_good) {
+        switch (fault) {
+            case QueryFault::formerr:
+                rcode_ = Rcode::formerr;
+                break;
+            case QueryFault::notimp:
+                rcode_ = Rcode::notimp;
+                break;
+            case QueryFault::badvers:
+                rcode_ = Rcode::badvers;
+                break;
+            default:
+                if (cache_ && version_ != 0 && query_.is_plain && !is_meta(query_.type))
+                    answer_again();
+                else
+                    resolve();
+                break;
+        }
+    }
+    if (transfer_ != nullptr) {
+        outcome_.transferred = true;
+        return transfer_->first(out, request.unix_seconds, query_.edns.present ? &edns_ : nullptr);
     }
     if (truncated_) {
         // A partial RRset helps nobody (RFC 2181 section 9): the client comes back over TCP.
@@ -232,8 +253,28 @@ size_t Answerer::Impl::answer(const Serving& serving, const Request& request, st
     outcome_.kind = kind_of_response();
     // RFC 7830 section 6: without encryption padding hides nothing and feeds amplification.
     const bool padded = query_.edns.wants_padding && request.transport == Transport::tls;
-    return writer_.finish(query_, flags_, rcode_, query_.edns.present ? &edns_ : nullptr,
-                          padded ? ResponseWriter::padding_block : 0);
+    const size_t size = writer_.finish(query_, flags_, rcode_, query_.edns.present ? &edns_ : nullptr,
+                                       padded ? ResponseWriter::padding_block : 0);
+    return signer_ ? signer_->sign(out, size, request.unix_seconds) : size;
+}
+
+// RFC 8945 section 5.2. False: the answer is nothing but the error.
+bool Answerer::Impl::check_signature() {
+    const auto record = read_tsig(request_->message, query_.tsig_at);
+    const TsigKey* key = record ? find_key(serving_->settings->keys, record->key) : nullptr;
+    const TsigError error =
+        record ? check_request(request_->message, *record, key, request_->unix_seconds) : TsigError::formerr;
+    if (error == TsigError::formerr) {
+        rcode_ = Rcode::formerr;
+        return false;
+    }
+    signer_.emplace(*record, key, error);
+    if (error != TsigError::none) {
+        rcode_ = Rcode::notauth;
+        return false;
+    }
+    signed_by_ = key;
+    return true;
 }
 
 ResponseKind Answerer::Impl::kind_of_response() const {
@@ -268,12 +309,20 @@ void Answerer::Impl::prepare_edns(const Request& request) {
 }
 
 size_t Answerer::Impl::limit(const Request& request, std::span<uint8_t> out) const {
-    if (is_stream(request.transport)) return std::min(out.size(), max_tcp_answer);
+    // What a signature takes is the answer's loss, but never the question's.
+    const size_t signature = signer_ ? signer_->room() : 0;
+    const size_t least =
+        header_size + query_.question.size() + (query_.edns.present ? edns_.size() : 0) + signature;
+    return std::min(out.size(), std::max(limit_of_transport(request), least)) - signature;
+}
+
+size_t Answerer::Impl::limit_of_transport(const Request& request) const {
+    if (is_stream(request.transport)) return max_tcp_answer;
     size_t offered = least_udp;
     if (query_.edns.present)
         offered = std::clamp<size_t>(query_.edns.udp_size, least_udp,
                                      std::max<size_t>(serving_->settings->udp_limit, least_udp));
-    return std::min(out.size(), offered);
+    return offered;
 }
 
 // Everything of a query but its name and its client that an answer may depend on: more than it needs to be
@@ -467,17 +516,22 @@ Answerer::Impl::Next Answerer::Impl::answer_name(Subject& subject) {
     const uint32_t found = table_->find_encloser(subject.lowered, subject.labels, exact);
     if (found == no_index) {
         // The end of a chain that leaves our zones is the client's to follow.
-        if (is_question(subject)) fail(Rcode::refused, ExtendedError::not_authoritative, {});
+        if (is_question(subject))
+            fail(is_transfer(query_.type) ? Rcode::notauth : Rcode::refused, ExtendedError::not_authoritative,
+                 {});
         return Next::done;
     }
     const Node& encloser = table_->node(found);
     const ServedZone& zone = serving_->authority->zones()[encloser.zone];
+    const bool is_apex = exact && found == zone.first_node;
     if (is_question(subject) && is_transfer(query_.type)) {
-        fail(Rcode::refused, ExtendedError::prohibited, {});
+        if (is_apex)
+            answer_transfer(zone);
+        else
+            fail(Rcode::notauth, ExtendedError::not_authoritative, {});
         return Next::done;
     }
     // RFC 4035 section 3.1.4.1: DS is the one type that lives above the zone cut.
-    const bool is_apex = exact && found == zone.first_node;
     if (is_apex && query_.type == RecordType::ds && encloser.parent_zone != no_index) {
         answer_ds_of_child(encloser, subject);
         return Next::done;
@@ -490,6 +544,17 @@ Answerer::Impl::Next Answerer::Impl::answer_name(Subject& subject) {
         }
     }
     flags_ |= flag::aa;
+    const ZoneOverlay* overlay = serving_->overlay.get();
+    if (overlay != nullptr && overlay->has_challenges()) {
+        const ZoneOverlay::Entry* entry = overlay->find(subject.lowered);
+        if (entry != nullptr && answer_challenge(*entry, exact ? &encloser : nullptr, zone, subject))
+            return Next::done;
+        if (!exact && encloser.wildcard != no_index &&
+            overlay->hides_wildcard(subject.lowered, encloser.labels)) {
+            nxdomain(zone);
+            return Next::done;
+        }
+    }
     if (exact) return answer_node(encloser, subject);
     if (encloser.wildcard != no_index) return answer_node(table_->node(encloser.wildcard), subject);
     nxdomain(zone);
@@ -546,6 +611,36 @@ Answerer::Impl::Next Answerer::Impl::answer_node(const Node& node, Subject& subj
     else
         add_additional(*set);
     return Next::done;
+}
+
+// At `node`, or, where that is null, at a name that the table does not have. False: the node alone answers.
+bool Answerer::Impl::answer_challenge(const ZoneOverlay::Entry& entry, const Node* node,
+                                      const ServedZone& zone, const Subject& subject) {
+    const bool has_texts = !entry.texts.empty();
+    if (node == nullptr && has_texts && query_.type == RecordType::any) {
+        add_hinfo(subject, zone);
+        return true;
+    }
+    if (!has_texts || query_.type != RecordType::txt) {
+        if (node == nullptr) nodata(zone);
+        return node == nullptr;
+    }
+    records_.clear();
+    uint32_t ttl = ZoneOverlay::challenge_ttl;
+    if (node != nullptr) {
+        if (node->debug_of.valid() || table_->find_set(*node, RecordType::cname) != nullptr) return false;
+        if (const StaticSet* set = table_->find_set(*node, RecordType::txt)) {
+            ttl = std::min(ttl, set->ttl);
+            for (const StaticRecord& record : table_->records(*set)) records_.push_back(table_->data(record));
+        }
+    }
+    for (const std::vector<uint8_t>& text : entry.texts) {
+        const bool known = std::any_of(records_.begin(), records_.end(),
+                                       [&](ByteSpan other) { return std::ranges::equal(other, text); });
+        if (!known) records_.push_back(text);
+    }
+    truncated_ = !put(Section::answer, {subject.owner, RecordType::txt, ttl, ttl, &zone}, records_);
+    return true;
 }
 
 void Answerer::Impl::select(const Node& node) {
@@ -757,6 +852,40 @@ void Answerer::Impl::answer_debug(const Node& node, const Subject& subject) {
     truncated_ = !put(Section::answer, {subject.owner, RecordType::txt, 0, 0, &zone}, records_);
 }
 
+void Answerer::Impl::answer_transfer(const ServedZone& zone) {
+    const Authority& authority = *serving_->authority;
+    if (!may_transfer(authority.model().zones[index_of(authority, zone)].transfer, request_->source,
+                      signed_by_)) {
+        fail(Rcode::refused, ExtendedError::prohibited, {});
+        return;
+    }
+    const bool over_tcp = is_stream(request_->transport);
+    std::optional<uint32_t> has;
+    if (query_.type == RecordType::ixfr) {
+        has = ixfr_serial(request_->message);
+        if (!has) {
+            rcode_ = Rcode::formerr;
+            return;
+        }
+    } else if (!over_tcp) {
+        // RFC 5936 section 4.2.
+        fail(Rcode::refused, ExtendedError::not_supported, "a transfer needs TCP");
+        return;
+    }
+    // RFC 1995 section 2: over UDP our SOA says that there is more to come for over TCP.
+    if (has && (!over_tcp || !is_later(serial_of(*serving_, zone), *has))) {
+        flags_ |= flag::aa;
+        if (!add_set(Section::answer, query_.name.wire(), table_->set(zone.soa_set), &zone))
+            truncated_ = true;
+        return;
+    }
+    if (request_->streams_left == 0) {
+        fail(Rcode::servfail, ExtendedError::other, "too many transfers at once");
+        return;
+    }
+    transfer_ = std::make_unique<TransferStream>(*serving_, zone, query_, signer_);
+}
+
 void Answerer::Impl::answer_ds_of_child(const Node& apex, const Subject& subject) {
     flags_ |= flag::aa;
     const ServedZone& parent = serving_->authority->zones()[apex.parent_zone];
@@ -817,7 +946,10 @@ void Answerer::Impl::add_hinfo(const Subject& subject, const ServedZone& zone) {
 bool Answerer::Impl::add_set(Section section, ByteSpan owner, const StaticSet& set, const ServedZone* zone,
                              uint32_t ttl_cap) {
     records_.clear();
-    for (const StaticRecord& record : table_->records(set)) records_.push_back(table_->data(record));
+    if (set.type == RecordType::soa && serving_->overlay != nullptr && zone != nullptr)
+        records_.push_back(serving_->overlay->soa_data(index_of(*serving_->authority, *zone)));
+    else
+        for (const StaticRecord& record : table_->records(set)) records_.push_back(table_->data(record));
     return put(section, {owner, set.type, std::min(set.ttl, ttl_cap), set.ttl, zone}, records_);
 }
 
@@ -861,8 +993,10 @@ bool Answerer::Impl::add_host(uint32_t node) {
     return true;
 }
 
-std::unique_ptr<ResponseStream> Answerer::Impl::take_stream(std::shared_ptr<const Serving> /*same*/) {
-    return nullptr;
+std::unique_ptr<ResponseStream> Answerer::Impl::take_stream(std::shared_ptr<const Serving> same) {
+    if (transfer_ == nullptr || transfer_->done()) return nullptr;
+    transfer_->hold(std::move(same));
+    return std::move(transfer_);
 }
 
 Answerer::Answerer() : Answerer(0) {}

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // From a question to its answer, without I/O: bytes in, bytes out, time passed in. One Answerer a thread;
-// after warm-up it allocates nothing. The same code answers our own server and explains; the PowerDNS backend
-// and reports list the records of one owner name or zone by answer_records.h.
+// after warm-up it allocates nothing, but for signed requests and zone transfers. The same code answers our
+// own server and explains; the PowerDNS backend and reports list the records of one owner name or zone by
+// answer_records.h.
 
 #include <cstdint>
 #include <memory>
@@ -44,6 +45,7 @@ struct Outcome {
     bool has_edns = false;
     bool has_ecs = false;
     bool truncated = false;
+    bool transferred = false;  // the whole zone
     bool last_resort = false;  // no member was healthy and `all_down` decided
     /// The client showed a cookie that we made for it; only looked at where a rate limit asks.
     bool good_cookie = false;

@@ -2,8 +2,10 @@
 #include "dns/answer_records.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "dns/zone_file.h"
+#include "dns/zone_overlay.h"
 #include "health/snapshot.h"
 #include "steering/steering.h"
 
@@ -114,6 +116,57 @@ void append_members(const Serving& serving, const Name& owner, ServiceId id, std
     append_selection(serving, owner, id, all, out);
 }
 
+// What the overlay says about the records of the table.
+void apply_serial(const Serving& serving, const ServedZone& zone, std::vector<Record>& records) {
+    if (serving.overlay == nullptr) return;
+    const size_t index = index_of(*serving.authority, zone);
+    for (Record& record : records) {
+        if (record.type != RecordType::soa) continue;
+        const ByteSpan data = serving.overlay->soa_data(index);
+        record.data.assign(data.begin(), data.end());
+        record.content = serving.overlay->soa_text(index);
+    }
+}
+
+// "\"text\"", with what is not plain as \DDD.
+std::string quoted(ByteSpan text) {
+    std::string out = "\"";
+    for (const uint8_t octet : text) {
+        if (octet == '"' || octet == '\\') out += '\\';
+        if (octet < 0x20 || octet > 0x7e) {
+            out += '\\';
+            for (const int unit : {100, 10, 1}) out += static_cast<char>('0' + octet / unit % 10);
+        } else {
+            out += static_cast<char>(octet);
+        }
+    }
+    return out + "\"";
+}
+
+// Beside those that are in `out` already.
+void append_challenge(const ZoneOverlay::Entry& entry, const Name& owner, std::vector<Record>& out) {
+    const auto same = [](const Record& record) { return record.type == RecordType::txt; };
+    if (entry.texts.empty()) return;
+    uint32_t ttl = ZoneOverlay::challenge_ttl;
+    for (const Record& record : out)
+        if (same(record)) ttl = std::min(ttl, record.ttl);
+    for (const std::vector<uint8_t>& text : entry.texts) {
+        const bool known = std::any_of(out.begin(), out.end(), [&](const Record& record) {
+            return same(record) && record.data == text;
+        });
+        if (!known)
+            out.push_back(
+                {owner, RecordType::txt, ttl, text, quoted(ByteSpan(text).subspan(1)), 0, true, false});
+    }
+    // RFC 2181 section 5.2.
+    for (Record& record : out)
+        if (same(record)) record.ttl = ttl;
+}
+
+const ZoneOverlay::Entry* challenge_at(const Serving& serving, ByteSpan lowered) {
+    return serving.overlay == nullptr ? nullptr : serving.overlay->find(lowered);
+}
+
 bool is_empty(const Node& node) {
     return node.set_count == 0 && !node.service.valid() && !node.debug_of.valid();
 }
@@ -137,8 +190,12 @@ void records_at(const Serving& serving, const Name& owner, const Client& client,
     const Node& node = table.node(found);
     out.zone = &authority.zones()[node.zone];
     out.delegated = node.cut != no_index;
+    const ZoneOverlay::Entry* challenge = out.delegated ? nullptr : challenge_at(serving, lowered.wire());
     if (!exact) {
         out.status = OwnerStatus::nonexistent;
+        if (challenge == nullptr) return;
+        out.status = challenge->texts.empty() ? OwnerStatus::empty_non_terminal : OwnerStatus::exists;
+        append_challenge(*challenge, owner, out.records);
         return;
     }
     if (node.debug_of.valid()) {
@@ -148,6 +205,12 @@ void records_at(const Serving& serving, const Name& owner, const Client& client,
     }
     out.status = is_empty(node) ? OwnerStatus::empty_non_terminal : OwnerStatus::exists;
     append_sets(table, table.sets(node), owner, !out.delegated, out.records);
+    apply_serial(serving, *out.zone, out.records);
+    if (challenge != nullptr && !challenge->texts.empty() &&
+        table.find_set(node, RecordType::cname) == nullptr) {
+        append_challenge(*challenge, owner, out.records);
+        out.status = OwnerStatus::exists;
+    }
     if (!node.service.valid()) return;
     out.service = node.service;
     if (!serving.health->first_round_done) {
@@ -158,28 +221,90 @@ void records_at(const Serving& serving, const Name& owner, const Client& client,
     append_selection(serving, owner, node.service, out.selection, out.records);
 }
 
-std::vector<Record> records_of(const Serving& serving, const ServedZone& zone) {
-    const Authority& authority = *serving.authority;
+uint32_t serial_of(const Serving& serving, const ServedZone& zone) {
+    return serving.overlay == nullptr ? zone.serial
+                                      : serving.overlay->serial(index_of(*serving.authority, zone));
+}
+
+Record soa_of(const Serving& serving, const ServedZone& zone) {
+    const ZoneTable& table = serving.authority->table();
+    std::vector<Record> records;
+    const StaticSet& set = table.set(zone.soa_set);
+    append_sets(table, {&set, 1}, zone.apex, true, records);
+    apply_serial(serving, zone, records);
+    return std::move(records.front());
+}
+
+ZoneRecords::ZoneRecords(const Serving& serving, const ServedZone& zone) noexcept
+    : serving_(serving), zone_(zone), node_(zone.first_node) {}
+
+bool ZoneRecords::next(std::vector<Record>& out) {
+    const Authority& authority = *serving_.authority;
     const ZoneTable& table = authority.table();
-    std::vector<Record> all;
-    const auto is_cut = [&](uint32_t index) { return table.node(index).cut == index; };
-    for (uint32_t index = zone.first_node; index < zone.last_node; ++index) {
-        const Node& node = table.node(index);
+    out.clear();
+    if (node_ < zone_.last_node) {
+        const Node& node = table.node(node_);
         const Name owner = name_of(table.name(node));
-        const size_t first = all.size();
-        append_sets(table, table.sets(node), owner, node.cut == no_index, all);
-        if (is_cut(index))
-            for (size_t i = first; i < all.size(); ++i)
-                if (all[i].type == RecordType::ds) all[i].authoritative = true;
-        if (node.service.valid()) append_members(serving, owner, node.service, all);
+        append_sets(table, table.sets(node), owner, node.cut == no_index, out);
+        apply_serial(serving_, zone_, out);
+        const ZoneOverlay::Entry* challenge =
+            node.cut == no_index ? challenge_at(serving_, table.name(node)) : nullptr;
+        if (challenge != nullptr && table.find_set(node, RecordType::cname) == nullptr)
+            append_challenge(*challenge, owner, out);
+        const bool is_cut = node.cut == node_;
+        for (Record& record : out)
+            if (is_cut && record.type == RecordType::ds) record.authoritative = true;
+        if (node.service.valid()) append_members(serving_, owner, node.service, out);
+        ++node_;
+        return true;
     }
-    // What this zone holds about children that are served here too.
-    const auto zone_index = static_cast<uint32_t>(&zone - authority.zones().data());
-    for (const ServedZone& child : authority.zones()) {
+    // What this zone holds about children that are served here too: the delegation, and the addresses of
+    // name servers inside, which the table has in the child's own zone.
+    const auto zone_index = static_cast<uint32_t>(&zone_ - authority.zones().data());
+    for (; child_ < authority.zones().size(); ++child_) {
+        const ServedZone& child = authority.zones()[child_];
         const Node& apex = table.node(child.first_node);
         if (apex.parent_zone != zone_index) continue;
-        append_sets(table, table.parent_sets(apex), child.apex, false, all);
+        append_sets(table, table.parent_sets(apex), child.apex, false, out);
+        for (const StaticSet& set : table.parent_sets(apex)) {
+            for (const StaticRecord& record : table.records(set)) {
+                if (record.target == no_index) continue;
+                const Node& host = table.node(record.target);
+                const bool outside =
+                    host.zone == zone_index || !name_of(table.name(host)).is_within(zone_.apex);
+                if (outside || std::find(glue_.begin(), glue_.end(), record.target) != glue_.end()) continue;
+                glue_.push_back(record.target);
+                for (const StaticSet& addresses : table.sets(host))
+                    if (addresses.type == RecordType::a || addresses.type == RecordType::aaaa)
+                        append_sets(table, {&addresses, 1}, name_of(table.name(host)), false, out);
+            }
+        }
+        ++child_;
+        return true;
     }
+    if (challenges_done_ || serving_.overlay == nullptr) return false;
+    challenges_done_ = true;
+    // Those at names that the table does not have.
+    for (const auto& [key, entry] : serving_.overlay->entries()) {
+        if (entry.zone != zone_index || entry.texts.empty()) continue;
+        const Name owner = name_of(as_bytes(key));
+        bool exact = false;
+        const uint32_t found = table.find_encloser(owner.wire(), owner.labels(), exact);
+        if (exact || found == no_index || table.node(found).cut != no_index) continue;
+        std::vector<Record> of_owner;
+        append_challenge(entry, owner, of_owner);
+        out.insert(out.end(), of_owner.begin(), of_owner.end());
+    }
+    return true;
+}
+
+std::vector<Record> records_of(const Serving& serving, const ServedZone& zone) {
+    std::vector<Record> all;
+    std::vector<Record> of_owner;
+    ZoneRecords walk(serving, zone);
+    while (walk.next(of_owner))
+        all.insert(all.end(), std::make_move_iterator(of_owner.begin()),
+                   std::make_move_iterator(of_owner.end()));
     std::stable_partition(all.begin(), all.end(),
                           [](const Record& record) { return record.type == RecordType::soa; });
     return all;

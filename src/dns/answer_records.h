@@ -52,6 +52,29 @@ struct OwnerRecords {
 void records_at(const Serving& serving, const Name& owner, const Client& client, OwnerRecords& out,
                 Trace* trace = nullptr);
 
+/// The serial that a zone is served with.
+[[nodiscard]] uint32_t serial_of(const Serving& serving, const ServedZone& zone);
+/// The SOA of a zone as it is served.
+[[nodiscard]] Record soa_of(const Serving& serving, const ServedZone& zone);
+
+/// The records of a zone, owner by owner, without a copy of the whole: what records_of() lists.
+class ZoneRecords {
+  public:
+    /// Both must outlive it.
+    ZoneRecords(const Serving& serving, const ServedZone& zone) noexcept;
+    /// Replaces `out` by the records of the next owner; false when there is no further one. Some owners have
+    /// none.
+    [[nodiscard]] bool next(std::vector<Record>& out);
+
+  private:
+    const Serving& serving_;
+    const ServedZone& zone_;
+    uint32_t node_;
+    uint32_t child_ = 0;          // zone, once all nodes have been seen
+    std::vector<uint32_t> glue_;  // nodes that were given for a child zone
+    bool challenges_done_ = false;
+};
+
 /// Every record of a zone, SOA first; a steered name with all its members' addresses as if all were healthy
 /// (at most Selection::max_endpoints), glue and delegations included.
 [[nodiscard]] std::vector<Record> records_of(const Serving& serving, const ServedZone& zone);

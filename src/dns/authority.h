@@ -38,7 +38,8 @@ struct ServedZone {
     std::string name;  // as in the model: lower case, without the trailing dot
     /// 1 to 2^31 - 1, a hash of the name: the same across reloads, restarts and nodes.
     int32_t id = 0;
-    uint32_t serial = 0;        // of its SOA
+    uint32_t serial = 0;        // of its SOA in the table; serial_of() tells what is served
+    bool soa_is_made = false;   // here, rather than read from the zone's file
     uint32_t soa_ttl = 0;       // seconds
     uint32_t negative_ttl = 0;  // min(SOA TTL, SOA MINIMUM), RFC 2308 section 5; seconds
     // In the table; nodes of a zone are [first_node, last_node) in canonical order, the apex first.
@@ -103,5 +104,10 @@ class Authority {
     std::vector<ByteSpan> hosts_;  // by EndpointId
     std::vector<uint8_t> names_;   // what fallback and hosts_ point into
 };
+
+/// The position of one of its zones.
+[[nodiscard]] inline size_t index_of(const Authority& authority, const ServedZone& zone) noexcept {
+    return static_cast<size_t>(&zone - authority.zones().data());
+}
 
 }  // namespace fairway::dns

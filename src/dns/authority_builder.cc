@@ -419,6 +419,7 @@ void AuthorityBuilder::flatten(Authority& authority) {
         Reader tail(table.data(table.records(*soa).front()));
         tail.skip(tail.remaining() - 20);
         zone.serial = tail.u32();
+        zone.soa_is_made = nodes_[zones_[i].node].find(RecordType::soa)->records.front().line == 0;
         tail.skip(12);
         zone.soa_ttl = soa->ttl;
         zone.negative_ttl = std::min(soa->ttl, tail.u32());

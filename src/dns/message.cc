@@ -22,9 +22,15 @@ struct OptFields {
     ByteSpan rdata;
 };
 
-// Walks one section's records. False when they are malformed, or an OPT is where none may be: a section
-// without `opt` has none.
-bool read_records(Reader& reader, uint16_t count, OptFields* opt) noexcept {
+// What the additional section may have.
+struct Extras {
+    OptFields opt;
+    size_t tsig_at = 0;
+};
+
+// Walks one section's records. False when they are malformed, or an OPT or a TSIG is where none may be: a
+// section without `extras` has neither, and a TSIG is the last record of all (RFC 8945 section 5.1).
+bool read_records(Reader& reader, uint16_t count, Extras* extras) noexcept {
     for (uint16_t i = 0; i < count; ++i) {
         const size_t owner = reader.position();
         skip_name(reader);
@@ -34,9 +40,13 @@ bool read_records(Reader& reader, uint16_t count, OptFields* opt) noexcept {
         const uint32_t ttl = reader.u32();
         const ByteSpan rdata = reader.take(reader.u16());
         if (!reader.ok()) return false;
+        if (type == RecordType::tsig) {
+            if (extras == nullptr || i + 1 != count) return false;
+            extras->tsig_at = owner;
+        }
         if (type != RecordType::opt) continue;
-        if (opt == nullptr || !at_root || opt->seen) return false;
-        *opt = {true, klass, ttl, rdata};
+        if (extras == nullptr || !at_root || extras->opt.seen) return false;
+        extras->opt = {true, klass, ttl, rdata};
     }
     return true;
 }
@@ -75,6 +85,7 @@ QueryFault parse_query_strictly(ByteSpan message, Query& query) noexcept {
     query.edns.present = false;
     query.edns.has_cookie = false;
     query.edns.has_subnet = false;
+    query.tsig_at = 0;
 
     Reader reader(message);
     query.id = reader.u16();
@@ -100,13 +111,15 @@ QueryFault parse_query_strictly(ByteSpan message, Query& query) noexcept {
         query.question = message.subspan(start, reader.position() - start);
         query.has_question = true;
     }
-    OptFields opt;
+    Extras extras;
     const bool records_good = read_records(reader, answers, nullptr) &&
                               read_records(reader, authorities, nullptr) &&
-                              read_records(reader, additionals, &opt) && reader.at_end();
+                              read_records(reader, additionals, &extras) && reader.at_end();
     EdnsFault edns_fault = EdnsFault::none;
+    const OptFields& opt = extras.opt;
     if (opt.seen) edns_fault = parse_edns(opt.udp_size, opt.ttl, opt.rdata, query.edns);
     if (!records_good) return QueryFault::formerr;
+    query.tsig_at = extras.tsig_at;
     if (edns_fault == EdnsFault::badvers) return QueryFault::badvers;
     if (edns_fault == EdnsFault::formerr) {
         // A half-understood option must not shape the reply.

@@ -34,8 +34,9 @@ struct Query {
     Name name;              // with the client's case
     RecordType type{};
     RecordClass klass{};
-    ByteSpan question;  // name, type and class as sent, to be echoed octet for octet
-    Edns edns;          // present also beside FORMERR when the OPT itself could be found
+    ByteSpan question;   // name, type and class as sent, to be echoed octet for octet
+    Edns edns;           // present also beside FORMERR when the OPT itself could be found
+    size_t tsig_at = 0;  // where the TSIG record begins (tsig.h); 0: there is none
 };
 
 enum class QueryFault : uint8_t {
@@ -48,7 +49,8 @@ enum class QueryFault : uint8_t {
 
 /// Parses a whole query. A query is one question (none is a fault unless it carries a cookie, RFC 7873
 /// section 5.4) and whatever records, which must be well-formed; bits that a client should have left zero are
-/// ignored. At most one OPT, owned by the root, in the additional section; nothing after the last record.
+/// ignored. At most one OPT, owned by the root, in the additional section, where a TSIG can only be
+/// the last record; nothing after the last record.
 [[nodiscard]] QueryFault parse_query(ByteSpan message, Query& query) noexcept;
 /// The same, without the short cut for ordinary queries (quick_query.h) that parse_query() tries first.
 [[nodiscard]] QueryFault parse_query_strictly(ByteSpan message, Query& query) noexcept;

@@ -75,6 +75,7 @@ bool read_ordinary_query(ByteSpan message, Query& query) noexcept {
     query.recursion_desired = (query.flags & flag::rd) != 0;
     query.has_question = true;
     query.is_plain = true;
+    query.tsig_at = 0;
     query.name.assign_checked(message.subspan(header_size, name_size));
     query.type = static_cast<RecordType>(load_u16(begin + end));
     query.klass = static_cast<RecordClass>(load_u16(begin + end + 2));

@@ -13,7 +13,7 @@ namespace fairway::dns {
 class ResponseStream {
   public:
     /// Octets that a buffer for next() must have.
-    static constexpr size_t max_message = 16 * 1024;
+    static constexpr size_t max_message = 65535;
 
     ResponseStream() = default;
     virtual ~ResponseStream() = default;

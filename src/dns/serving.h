@@ -7,8 +7,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "dns/cookie.h"
+#include "dns/tsig.h"
 
 namespace fairway {
 struct HealthSnapshot;
@@ -19,6 +21,7 @@ namespace fairway::dns {
 
 class Authority;
 class RateLimiter;
+class ZoneOverlay;
 struct ZoneSigning;
 
 /// How this server answers, apart from what.
@@ -27,11 +30,13 @@ struct AnswerSettings {
     std::optional<CookieSecrets> cookies;  // absent: no cookies
     /// Absent: no limit. Shared by all workers, and by settings that follow with the same limits.
     std::shared_ptr<RateLimiter> limiter;
+    std::vector<TsigKey> keys;  // whose signatures are known (RFC 8945)
     uint16_t udp_limit = 1232;  // octets of a UDP answer at most, whatever the client offers; >= 512
     friend bool operator==(const AnswerSettings&, const AnswerSettings&) = default;
 };
 
-/// The first four are always set; the first three and the last belong to the same Model. Destroying it frees
+/// The first four are always set; the first three, and those after the
+/// fourth, belong to the same Model. Destroying it frees
 /// the old tables: leave that to the publisher's thread.
 struct Serving {
     std::shared_ptr<const Authority> authority;
@@ -39,6 +44,7 @@ struct Serving {
     std::shared_ptr<const HealthSnapshot> health;
     std::shared_ptr<const AnswerSettings> settings;
     std::shared_ptr<const ZoneSigning> signing = nullptr;  // absent: no zone is signed
+    std::shared_ptr<const ZoneOverlay> overlay = nullptr;  // absent: the tables of authority say it all
 };
 
 }  // namespace fairway::dns

@@ -15,6 +15,7 @@
 #include "model/ids.h"
 #include "model/location.h"
 #include "model/monitor.h"
+#include "model/transfer.h"
 
 namespace fairway {
 
@@ -105,6 +106,7 @@ struct Zone {
     seconds ttl{3600};         // of the SOA and NS made here
     seconds negative_ttl{30};  // SOA MINIMUM of the SOA made here
     std::string contact;       // mailbox of that SOA; empty: hostmaster.<zone>
+    ZoneTransfer transfer{};
     friend bool operator==(const Zone&, const Zone&) = default;
 };
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/base64.h"
 #include "base/text.h"
 
 #include <catch2/catch.hpp>
@@ -85,4 +86,20 @@ TEST_CASE("text from the network is escaped and cut to its limit") {
     CHECK(escape_text("0123456789", 4) == "0123...");
     CHECK(escape_text("0123", 4) == "0123");
     CHECK(escape_text("", 4).empty());
+}
+
+TEST_CASE("base64 is decoded strictly") {
+    const auto decoded = [](std::string_view text) -> std::string {
+        const auto bytes = decode_base64(text);
+        return bytes ? "=" + std::string(bytes->begin(), bytes->end()) : "none";
+    };
+    CHECK(decoded("") == "=");
+    CHECK(decoded("Zg==") == "=f");
+    CHECK(decoded("Zm8=") == "=fo");
+    CHECK(decoded("Zm9v") == "=foo");
+    CHECK(decoded("Zm9vYmFy") == "=foobar");
+    CHECK(decoded("+/+/") == "=\xfb\xff\xbf");
+    for (const char* bad :
+         {"Z", "Zg", "Zg=", "Zg===", "Zh==", "Zm9=", "Zm 9", "Zm9v\n", "=Zm9", "Z===", "Zm_-"})
+        CHECK(decoded(bad) == "none");
 }

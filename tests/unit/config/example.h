@@ -72,6 +72,12 @@ dnssec = false
 ttl = "1h"
 negative_ttl = 60
 contact = "noc.example.com"
+transfer = { allow = ["192.0.2.0/24", "key:Transfer.example.com.", "2001:db8::/32 key:other"], notify = ["192.0.2.1", "[2001:db8::1]:5353 key:other"] }
+[tsig."transfer.example.com."]
+secret = "file:transfer.key"
+[tsig.other]
+algorithm = "hmac-sha512"
+secret = "file:transfer.key"
 [monitor.tcp]
 type = "tcp"
 port = 443
@@ -174,7 +180,8 @@ inline fairway::config::SecretReader reader_of(std::map<std::string, std::string
 inline fairway::config::SecretReader everything_secrets() {
     return reader_of({{"file:/etc/fairway/api.token", "s3cret"},
                       {"file:/etc/fairway/cookie.secret",
-                       "e5e973e5a6b2a43f48e7dc849e37bfcf\n445536BCD2513298075A5D379663C962"}});
+                       "e5e973e5a6b2a43f48e7dc849e37bfcf\n445536BCD2513298075A5D379663C962"},
+                      {"file:/etc/fairway/transfer.key", "AAECAwQFBgcICQoLDA0ODw=="}});
 }
 
 /// All diagnostics, a line each.

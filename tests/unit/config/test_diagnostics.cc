@@ -527,3 +527,52 @@ f.toml:21:10: error: gateway "z": there is no region "x"
 f.toml:22:1: error: "gateway.fra1" is given twice; first at f.toml:7:10
 )out");
 }
+
+TEST_CASE("transfers name prefixes, addresses and keys that there are; a bad secret is not repeated") {
+    const auto said = [](std::string_view more, const std::string& secret) {
+        const LoadResult result =
+            load_text(std::string(minimal) + std::string(more), "f.toml", reader_of({{"env:KEY", secret}}));
+        return "\n" + lines(result.diagnostics);
+    };
+    CHECK(said(R"toml([tsig.key]
+secret = "env:KEY"
+[tsig.two]
+algorithm = "hmac-md5"
+secret = "env:KEY"
+)toml",
+               "not base64") == R"out(
+f.toml:15:10: error: tsig "key": secret: what it stands for is not base64
+f.toml:17:13: error: tsig "two": algorithm: "hmac-md5" is none of "hmac-sha224", "hmac-sha256", "hmac-sha384", "hmac-sha512"
+)out");
+    CHECK(said(R"toml([tsig.key]
+secret = "env:KEY"
+)toml",
+               "AAECAw==") == R"out(
+f.toml:15:10: warning: tsig "key": secret: 4 octets are few; 32 random ones are usual
+)out");
+    CHECK(said(R"toml([tsig.key]
+secret = "env:KEY"
+[zone."x.test"]
+ns = { "ns.x.test" = ["192.0.2.1"] }
+transfer = { allow = ["192.0.2.0/33", "key:kez", "", "a b", "key:key key:key"], notify = ["key:key", "192.0.2.1:0", "x"] }
+)toml",
+               "AAECAwQFBgcICQoLDA0ODw==") == R"out(
+f.toml:18:23: error: zone "x.test": allow: "192.0.2.0/33" has no prefix length between 0 and 32
+f.toml:18:50: error: zone "x.test": allow: it must name an address, a prefix or a key
+f.toml:18:54: error: zone "x.test": allow: "a b" is not of the form "ADDRESS key:NAME"
+f.toml:18:61: error: zone "x.test": allow: "key:key key:key" has two keys
+f.toml:18:91: error: zone "x.test": notify: "key:key" names no address
+f.toml:18:102: error: zone "x.test": notify: "192.0.2.1:0": 0 is no port
+f.toml:18:117: error: zone "x.test": notify: "x" is not an address with a port: the address is not IPv4 or IPv6
+)out");
+    CHECK(said(R"toml([tsig.key]
+secret = "env:KEY"
+[zone."x.test"]
+ns = { "ns.x.test" = ["192.0.2.1"] }
+transfer = { allow = ["key:kez"], notify = ["192.0.2.1 key:other.example"] }
+)toml",
+               "AAECAwQFBgcICQoLDA0ODw==") == R"out(
+f.toml:18:23: error: zone "x.test": transfer: there is no [tsig.kez] (did you mean "key"?)
+f.toml:18:45: error: zone "x.test": transfer: there is no [tsig."other.example"]
+)out");
+}

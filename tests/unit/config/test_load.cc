@@ -70,7 +70,9 @@ TEST_CASE("the configuration that is shown reads back as itself, and shows the s
     CHECK(again.geoip == config.geoip);
     CHECK(again.probes == config.probes);
     CHECK(again.health == config.health);
+    CHECK(again.tsig == config.tsig);
     CHECK(show(again) == text);
     CHECK(diff(config, again).empty());
     CHECK(text.find("s3cret") == std::string::npos);
+    CHECK(text.find("AAECAw") == std::string::npos);
 }

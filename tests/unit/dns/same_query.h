@@ -26,7 +26,8 @@ inline bool same_edns(const Edns& a, const Edns& b) {
 }
 
 inline bool same_query(const Query& a, const Query& b) {
-    if (a.has_question != b.has_question || a.is_plain != b.is_plain || !same_edns(a.edns, b.edns))
+    if (a.tsig_at != b.tsig_at || a.has_question != b.has_question || a.is_plain != b.is_plain ||
+        !same_edns(a.edns, b.edns))
         return false;
     if (a.has_question && (a.name.wire().size() != b.name.wire().size() ||
                            !std::equal(a.name.wire().begin(), a.name.wire().end(), b.name.wire().begin()) ||
