@@ -48,7 +48,7 @@ void append_zone(std::string& out, const ReplyZone& zone) {
     out += R"(,"kind":")";
     out += zone.kind;
     out += R"(","serial":)";
-    append_number(out, zone.zone->serial);
+    append_number(out, zone.serial);
     out += R"(,"notified_serial":)";
     append_number(out, zone.notified_serial);
     out += '}';

@@ -28,6 +28,7 @@ void append_record(std::string& out, const ReplyRecord& record);
 struct ReplyZone {
     const dns::ServedZone* zone = nullptr;
     std::string_view kind = "native";  // or "master", exactly
+    uint32_t serial = 0;
     uint32_t notified_serial = 0;
 };
 void append_zone(std::string& out, const ReplyZone& zone);

@@ -99,18 +99,20 @@ Responder::Outcome Responder::respond(const dns::Serving& serving, const Call& c
             out += "]}";
             return Outcome::answered;
         case Method::get_all_domains:
-            append_zones(authority, out);
+            append_zones(serving, out);
             return Outcome::answered;
         case Method::get_domain_info: {
             const dns::ServedZone* zone = zone_of_call();
             if (zone == nullptr) break;
             out += R"({"result":)";
-            append_zone(out, {.zone = zone, .notified_serial = notified(*zone)});
+            append_zone(
+                out,
+                {.zone = zone, .serial = dns::serial_of(serving, *zone), .notified_serial = notified(*zone)});
             out += '}';
             return Outcome::answered;
         }
         case Method::get_updated_masters:
-            append_changed_zones(authority, out);
+            append_changed_zones(serving, out);
             return Outcome::answered;
         case Method::set_notified: {
             const dns::ServedZone* zone = zone_with(authority, call.id);
@@ -175,8 +177,29 @@ Responder::Outcome Responder::respond(const dns::Serving& serving, const Call& c
         case Method::write_tsig:
             append_refusal(out, call.method_name + ": " + std::string(why_read_only(call.method)));
             return Outcome::answered;
-        case Method::get_tsig_key:
+        case Method::get_tsig_key: {
+            if (audience == Audience::anybody) {
+                append_refusal(out, call.method_name + ": TSIG " + std::string(why_secret));
+                return Outcome::answered;
+            }
+            const size_t begin = out.size();
+            out += R"({"result":)";
+            if (append_tsig_key(out, serving, call.name)) {
+                out += '}';
+                return Outcome::answered;
+            }
+            out.resize(begin);
+            break;
+        }
         case Method::get_tsig_keys:
+            if (audience == Audience::anybody) {
+                append_refusal(out, call.method_name + ": TSIG " + std::string(why_secret));
+                return Outcome::answered;
+            }
+            out += R"({"result":[)";
+            append_tsig_keys(out, serving);
+            out += "]}";
+            return Outcome::answered;
         case Method::direct_backend_cmd:
         case Method::secondary:
         case Method::unknown:
@@ -191,22 +214,25 @@ uint32_t Responder::notified(const dns::ServedZone& zone) const {
     return known == notified_.end() ? 0 : known->second;
 }
 
-void Responder::append_zones(const dns::Authority& authority, std::string& out) const {
+void Responder::append_zones(const dns::Serving& serving, std::string& out) const {
     out += R"({"result":[)";
-    for (const dns::ServedZone& zone : authority.zones()) {
+    for (const dns::ServedZone& zone : serving.authority->zones()) {
         if (out.back() != '[') out += ',';
-        append_zone(out, {.zone = &zone, .notified_serial = notified(zone)});
+        append_zone(
+            out, {.zone = &zone, .serial = dns::serial_of(serving, zone), .notified_serial = notified(zone)});
     }
     out += "]}";
 }
 
 // Only a PowerDNS with primary=yes asks, and it sends NOTIFY for these.
-void Responder::append_changed_zones(const dns::Authority& authority, std::string& out) const {
+void Responder::append_changed_zones(const dns::Serving& serving, std::string& out) const {
     out += R"({"result":[)";
-    for (const dns::ServedZone& zone : authority.zones()) {
-        if (notified(zone) == zone.serial) continue;
+    for (const dns::ServedZone& zone : serving.authority->zones()) {
+        const uint32_t serial = dns::serial_of(serving, zone);
+        if (notified(zone) == serial) continue;
         if (out.back() != '[') out += ',';
-        append_zone(out, {.zone = &zone, .kind = "master", .notified_serial = notified(zone)});
+        append_zone(out,
+                    {.zone = &zone, .kind = "master", .serial = serial, .notified_serial = notified(zone)});
     }
     out += "]}";
 }

@@ -45,8 +45,8 @@ class Responder {
                                   dns::RecordType type, std::string& out);
     static void append_of_parent(const dns::Authority& authority, const Call& call, const dns::Name& owner,
                                  std::string& out);
-    void append_zones(const dns::Authority& authority, std::string& out) const;
-    void append_changed_zones(const dns::Authority& authority, std::string& out) const;
+    void append_zones(const dns::Serving& serving, std::string& out) const;
+    void append_changed_zones(const dns::Serving& serving, std::string& out) const;
     [[nodiscard]] uint32_t notified(const dns::ServedZone& zone) const;
 
     dns::OwnerRecords found_;

@@ -16,8 +16,10 @@ using dns::no_index;
 /// Calls `use` with each record of a zone until it returns false.
 template <class Use>
 void each_record(const dns::Serving& serving, const dns::ServedZone& zone, Use use) {
-    for (const dns::Record& record : dns::records_of(serving, zone))
-        if (!use(record)) return;
+    std::vector<dns::Record> of_owner;
+    for (dns::ZoneRecords walk(serving, zone); walk.next(of_owner);)
+        for (const dns::Record& record : of_owner)
+            if (!use(record)) return;
 }
 
 void append(std::string& out, const dns::Record& record, std::string_view owner,
@@ -54,8 +56,10 @@ std::string relative(const dns::Name& name, const dns::Name& apex) {
 }  // namespace
 
 void append_content(std::string& out, const dns::Serving& serving, const dns::ServedZone& zone) {
+    const auto is_soa = [](const dns::Record& record) { return record.type == dns::RecordType::soa; };
+    append(out, dns::soa_of(serving, zone), zone.apex.to_string(), zone);
     each_record(serving, zone, [&](const dns::Record& record) {
-        append(out, record, record.owner.to_string(), zone);
+        if (!is_soa(record)) append(out, record, record.owner.to_string(), zone);
         return true;
     });
 }

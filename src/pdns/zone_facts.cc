@@ -3,7 +3,9 @@
 
 #include <algorithm>
 
+#include "dns/dnssec_text.h"
 #include "dns/signing.h"
+#include "dns/tsig.h"
 #include "pdns/json_reader.h"
 #include "pdns/reply.h"
 
@@ -13,6 +15,13 @@ namespace {
 const dns::SignedZone* signing_of(const dns::Serving& serving, const dns::ServedZone& zone) {
     if (!serving.signing) return nullptr;
     return serving.signing->zone(static_cast<size_t>(&zone - serving.authority->zones().data()));
+}
+
+const Zone* configured(const dns::Serving& serving, const dns::ServedZone& zone) {
+    const std::vector<Zone>& zones = serving.authority->model().zones;
+    const auto found =
+        std::find_if(zones.begin(), zones.end(), [&](const Zone& each) { return each.name == zone.name; });
+    return found == zones.end() ? nullptr : &*found;
 }
 
 void add_signing(const dns::SignedZone& zone, std::vector<Metadatum>& all) {
@@ -28,11 +37,32 @@ void add_signing(const dns::SignedZone& zone, std::vector<Metadatum>& all) {
     all.push_back({"PUBLISH-CDNSKEY", {"1"}});
 }
 
+void add_transfer(const ZoneTransfer& transfer, std::vector<Metadatum>& all) {
+    std::vector<std::string> addresses, keys, told;
+    for (const TransferRule& rule : transfer.allow) {
+        if (rule.from && rule.key.empty()) addresses.push_back(rule.from->to_string());
+        if (!rule.from && !rule.key.empty()) keys.push_back(rule.key);
+    }
+    for (const NotifyTarget& target : transfer.notify) told.push_back(target.address.to_string());
+    if (!addresses.empty()) all.emplace_back("ALLOW-AXFR-FROM", std::move(addresses));
+    if (!keys.empty()) all.emplace_back("TSIG-ALLOW-AXFR", std::move(keys));
+    if (!told.empty()) all.emplace_back("ALSO-NOTIFY", std::move(told));
+}
+
+void append_tsig_fields(std::string& out, const dns::TsigKey& key) {
+    out += R"("algorithm":")";
+    out += dns::to_string(key.algorithm);
+    out += R"(","content":)";
+    append_json_string(out, dns::to_base64(key.secret));
+    out += '}';
+}
+
 }  // namespace
 
 std::vector<Metadatum> metadata_of(const dns::Serving& serving, const dns::ServedZone& zone) {
     std::vector<Metadatum> all;
     if (const dns::SignedZone* found = signing_of(serving, zone)) add_signing(*found, all);
+    if (const Zone* found = configured(serving, zone)) add_transfer(found->transfer, all);
     return all;
 }
 
@@ -59,6 +89,26 @@ void append_keys(std::string& out, const dns::Serving& serving, const dns::Serve
         out += R"(,"content":)";
         append_json_string(out, key.key->private_text());
         out += '}';
+    }
+}
+
+bool append_tsig_key(std::string& out, const dns::Serving& serving, std::string_view name) {
+    const auto wanted = dns::Name::parse(name);
+    if (!wanted) return false;
+    const dns::TsigKey* key = dns::find_key(serving.settings->keys, *wanted);
+    if (key == nullptr) return false;
+    out += '{';
+    append_tsig_fields(out, *key);
+    return true;
+}
+
+void append_tsig_keys(std::string& out, const dns::Serving& serving) {
+    for (const dns::TsigKey& key : serving.settings->keys) {
+        if (out.back() != '[') out += ',';
+        out += R"({"name":)";
+        append_json_string(out, key.name.to_string());
+        out += ',';
+        append_tsig_fields(out, key);
     }
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keys and metadata as PowerDNS is told of them, and who is not told.
+// Keys, metadata and TSIG keys as PowerDNS is told of them, and who is not told.
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
 
@@ -81,7 +81,7 @@ TEST_CASE("secrets are not told to just anybody, and the log says how they would
     backend.sign({{make_key(1, 257),
                    {},
                    {.published = true, .signs_keys = true, .signs_zone = true, .announced = true}}});
-    for (const char* method : {"getDomainKeys"}) {
+    for (const char* method : {"getDomainKeys", "getTSIGKey", "getTSIGKeys"}) {
         const std::string reply = backend.ask(method, zone_name, Audience::anybody);
         CHECK(json::parse(reply).at("result") == false);
         CHECK(reply.find("secrets_over_tcp = true") != std::string::npos);
@@ -107,4 +107,29 @@ TEST_CASE(
         R"({"result":{"NSEC3PARAM":["1 0 0 -"],"NSEC3NARROW":["1"],"PUBLISH-CDS":["2"],"PUBLISH-CDNSKEY":["1"]}})");
     CHECK(backend.ask("getDomainMetadata", {{"name", "gslb.test."}, {"kind", "NSEC3NARROW"}}) ==
           R"({"result":["1"]})");
+}
+
+TEST_CASE("transfer rules become metadata, but for what PowerDNS cannot say") {
+    Backend backend;
+    ZoneTransfer& transfer = backend.world.model->zones.front().transfer;
+    transfer.allow = {{*IpPrefix::parse("192.0.2.0/24"), ""},
+                      {std::nullopt, "transfer.example"},
+                      {*IpPrefix::parse("198.51.100.1/32"), "both.example"}};
+    transfer.notify = {{*SocketAddress::parse("203.0.113.1:53"), ""}};
+    CHECK(backend.ask("getAllDomainMetadata", zone_name) ==
+          R"({"result":{"ALLOW-AXFR-FROM":["192.0.2.0/24"],"TSIG-ALLOW-AXFR":["transfer.example"],)"
+          R"("ALSO-NOTIFY":["203.0.113.1:53"]}})");
+}
+
+TEST_CASE("TSIG keys are those of the configuration") {
+    Backend backend;
+    CHECK(backend.ask("getTSIGKeys", json::object()) == R"({"result":[]})");
+    CHECK(backend.ask("getTSIGKey", {{"name", "transfer.example."}}) == R"({"result":false})");
+    backend.world.settings.keys = {{*dns::Name::parse("transfer.example"),
+                                    dns::TsigAlgorithm::hmac_sha256,
+                                    {'s', 'e', 'c', 'r', 'e', 't'}}};
+    CHECK(backend.ask("getTSIGKey", {{"name", "Transfer.Example"}}) ==
+          R"({"result":{"algorithm":"hmac-sha256","content":"c2VjcmV0"}})");
+    CHECK(backend.ask("getTSIGKeys", json::object()) ==
+          R"({"result":[{"name":"transfer.example.","algorithm":"hmac-sha256","content":"c2VjcmV0"}]})");
 }
