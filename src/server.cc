@@ -15,6 +15,8 @@
 #include "base/log.h"
 #include "dns/server.h"
 #include "event_text.h"
+#include "handover/giver.h"
+#include "handover/service_manager.h"
 #include "model/target.h"
 #include "operator_commands.h"
 #include "pdns/server.h"
@@ -133,7 +135,7 @@ StoreOptions store_options(const config::Config& config, net::Loop& loop,
 
 }  // namespace
 
-Server::Server(net::Loop& loop, Generation generation, std::filesystem::path config_file)
+Server::Server(net::Loop& loop, Generation generation, std::filesystem::path config_file, Beginning beginning)
     : loop_(loop),
       config_file_(std::move(config_file)),
       started_(loop.now()),
@@ -155,13 +157,23 @@ Server::Server(net::Loop& loop, Generation generation, std::filesystem::path con
       }()),
       resolver_(loop, net::Resolver::Options{.servers = generation_.config.probes.resolvers}),
       background_(loop),
+      beginning_(std::move(beginning)),
+      since_(started_wall_),
       flush_timer_(loop, [this] { flush(); }),
       health_timer_(loop,
                     [this] {
                         engine_.advance(loop_.now());
                         flush();
                     }),
-      housekeeping_timer_(loop, [this] { housekeeping(); }) {
+      housekeeping_timer_(loop, [this] { housekeeping(); }),
+      watchdog_timer_(loop, [this] { beginning_.service_manager.notify("WATCHDOG=1"); }),
+      leaving_timer_(loop,
+                     [this] {
+                         const bool through = dns_is_through_ && api_->answering() == 0 &&
+                                              (!pdns_ || pdns_->counters().connections == 0);
+                         if (through || loop_.now() >= leave_at_the_latest_) loop_.stop();
+                     }),
+      successor_timer_(loop, [this] { look_after_successor(); }) {
     for (const std::string& problem : store_.problems())
         tell(EventKind::system, Severity::critical, {}, problem);
 
@@ -170,10 +182,10 @@ Server::Server(net::Loop& loop, Generation generation, std::filesystem::path con
                                   .threads = config.server.threads,
                                   .limits = {},
                                   .xdp = xdp_options(config)},
-                                 serving_);
+                                 serving_, &inherited());
     if (!dns) throw std::runtime_error(dns.error().message);
     dns_ = std::move(*dns);
-    api_ = std::make_unique<api::Server>(loop_, *this, config.api);
+    api_ = std::make_unique<api::Server>(loop_, *this, config.api, api::Limits{}, &inherited());
     if (config.pdns) {
         commands_ = std::make_unique<OperatorCommands>(loop_, *this);
         pdns_ = std::make_unique<pdns::Server>(
@@ -183,11 +195,13 @@ Server::Server(net::Loop& loop, Generation generation, std::filesystem::path con
                                 .zeromq = config.pdns->zeromq,
                                 .secrets = config.pdns->secrets_over_tcp ? pdns::Secrets::everywhere
                                                                          : pdns::Secrets::local_only,
+                                .inherited = &inherited(),
                                 .run_command = [this](const pdns::OperatorCommand& command,
                                                       std::function<void(std::string)> done) {
                                     commands_->run(command, std::move(done));
                                 }});
     }
+    wait_for_successor();
 
     prober_ = std::make_unique<Prober>(
         loop_, resolver_,
@@ -196,6 +210,7 @@ Server::Server(net::Loop& loop, Generation generation, std::filesystem::path con
                         .seed = static_cast<uint64_t>(started_wall_.time_since_epoch().count())},
         Prober::Handlers{.on_result =
                              [this](EndpointId endpoint, size_t slot, const ProbeResult& result) {
+                                 if (leaving_) return Pace::interval;  // the successor judges
                                  const Pace pace = engine_.record(endpoint, slot, result, loop_.now());
                                  touch();
                                  return pace;
@@ -203,7 +218,10 @@ Server::Server(net::Loop& loop, Generation generation, std::filesystem::path con
                          .on_address =
                              [this](EndpointId endpoint, const std::optional<IpAddress>& address,
                                     const std::string& error) {
-                                 engine_.set_address(endpoint, address, loop_.now());
+                                 if (leaving_) return;
+                                 // What the predecessor knew beats not knowing yet.
+                                 if (address || error.empty())
+                                     engine_.set_address(endpoint, address, loop_.now());
                                  if (!error.empty())
                                      tell(EventKind::system, Severity::warning,
                                           endpoint_path(*model(), endpoint), error);
@@ -219,14 +237,20 @@ void Server::run() {
     signals_.push_back(std::make_unique<net::Signal>(loop_, SIGINT, [this] { loop_.stop(); }));
     signals_.push_back(
         std::make_unique<net::Signal>(loop_, SIGHUP, [this] { reload("SIGHUP", [](ReloadOutcome) {}); }));
+    signals_.push_back(std::make_unique<net::Signal>(loop_, SIGUSR2, [this] { upgrade("SIGUSR2"); }));
+    if (beginning_.predecessor != nullptr) take_over();
+    if (const auto period = beginning_.service_manager.watchdog()) watchdog_timer_.start_repeating(*period);
     prober_->configure(model());
     next_housekeeping_ = loop_.now() + housekeeping_period;
     housekeeping_timer_.start_at(next_housekeeping_);
-    tell(EventKind::system, Severity::info, {}, "fairwayd " FAIRWAY_VERSION " started");
+    if (took_over_from_ == 0)
+        tell(EventKind::system, Severity::info, {}, "fairwayd " FAIRWAY_VERSION " started");
     flush();
     loop_.run();
-    log::info("stopping");
+    log::info(leaving_ ? "handed over, stopping" : "stopping");
+    if (!leaving_) beginning_.service_manager.notify("STOPPING=1");
     signals_.clear();
+    giver_.reset();
     // In reverse: nothing may ask a part that is gone already.
     dns_->stop();
     pdns_.reset();
@@ -251,6 +275,10 @@ NodeInfo Server::node() const {
     node.uptime = loop_.now() - started_;
     node.loop_lag = loop_lag_;
     node.ready = ready_;
+    node.pid = ::getpid();
+    node.took_over_from = took_over_from_;
+    node.takeovers = takeovers_;
+    node.since = since_;
     node.dns = dns_->addresses();
     node.dns_counters = counters_of(dns_->stats());
     if (pdns_) {
@@ -319,6 +347,7 @@ void Server::first_round_done() {
         where += (where.empty() ? "" : ", ") + address.to_string();
     tell(EventKind::system, Severity::info, {}, "first probe round done, answering on " + where);
     look_at_xdp();
+    announce_ready();
 }
 
 void Server::look_at_xdp() {
@@ -327,6 +356,13 @@ void Server::look_at_xdp() {
             notice.kind == dns::XdpNotice::Kind::fallback ? Severity::warning : Severity::info;
         tell(EventKind::system, severity, {}, std::move(notice.text));
     }
+}
+
+void Server::announce_ready() {
+    std::string where;
+    for (const SocketAddress& address : dns_->addresses())
+        where += (where.empty() ? "answering on " : ", ") + address.to_string();
+    beginning_.service_manager.notify("READY=1\nSTATUS=" + (where.empty() ? "answering PowerDNS" : where));
 }
 
 void Server::apply_overrides() {
@@ -350,7 +386,8 @@ void Server::housekeeping() {
     if (ready_) look_at_xdp();
 
     // Secrets of the configuration change with it, on all nodes that share them.
-    if (ticks_ % cookie_rotation_ticks == 0 && !config().server.cookie_secret) {
+    if (++cookie_age_ >= cookie_rotation_ticks && !config().server.cookie_secret) {
+        cookie_age_ = 0;
         settings_ = with_next_cookie_secret(*settings_);
         publish(serving_.load()->health);
     }
@@ -450,6 +487,9 @@ void Server::check_config(std::function<void(ReloadOutcome)> done) {
 }
 
 void Server::reload(const std::string& actor, std::function<void(ReloadOutcome)> done) {
+    beginning_.service_manager.notify(
+        "RELOADING=1\nMONOTONIC_USEC=" +
+        std::to_string(std::chrono::floor<microseconds>(loop_.now().time_since_epoch()).count()));
     build_then([this, actor, done = std::move(done)](BuiltGeneration& built) {
         ReloadOutcome outcome = outcome_of(built);
         for (const config::Diagnostic& diagnostic : outcome.diagnostics) write_log(diagnostic);
@@ -473,6 +513,7 @@ void Server::reload(const std::string& actor, std::function<void(ReloadOutcome)>
         }
         store_.record(
             {0, now(), actor, outcome.accepted ? "reload" : "reload.refused", config_file_.string(), {}, {}});
+        if (ready_) announce_ready();
         done(std::move(outcome));
     });
 }

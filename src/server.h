@@ -36,18 +36,35 @@ class Server;
 namespace dns {
 class Server;
 }
+namespace handover {
+class Giver;
+class ServiceManager;
+class Taker;
+}  // namespace handover
+namespace net {
+class InheritedSockets;
+}
 namespace pdns {
 class Server;
 }
+
+/// How this process came to be, and what it needs to be replaced one day.
+struct Beginning {
+    handover::ServiceManager& service_manager;
+    handover::Taker* predecessor = nullptr;  // the fairwayd to take over from; its offer is here
+    int lock = -1;                           // of the state folder; -1: none
+    std::vector<std::string> command;        // the program and its arguments, for a successor
+};
 
 class Server final : public Control {
   public:
     /// Opens the store and binds every listener; answers nothing yet. Throws std::system_error, or
     /// std::runtime_error with a sentence, when something cannot be had.
-    Server(net::Loop& loop, Generation generation, std::filesystem::path config_file);
+    Server(net::Loop& loop, Generation generation, std::filesystem::path config_file, Beginning beginning);
     ~Server() override;
 
-    /// Probes, answers and obeys until SIGTERM or SIGINT.
+    /// Takes over from the predecessor if there is one; then probes, answers and obeys until SIGTERM or
+    /// SIGINT, or until a successor has taken over. Throws std::runtime_error when the predecessor stays.
     void run();
 
     // Control
@@ -96,6 +113,15 @@ class Server final : public Control {
     void tell(Event event);
     void tell(EventKind kind, Severity severity, std::string subject, std::string message,
               std::string actor = {});
+    void announce_ready();
+
+    // server_handover.cc
+    [[nodiscard]] net::InheritedSockets& inherited() const;
+    void wait_for_successor();
+    void take_over();
+    void begin_leaving();
+    void upgrade(const std::string& actor);
+    void look_after_successor();
 
     net::Loop& loop_;
     const std::filesystem::path config_file_;
@@ -109,6 +135,16 @@ class Server final : public Control {
     net::Resolver resolver_;
     Background background_;
 
+    Beginning beginning_;
+    int64_t took_over_from_ = 0;  // process; 0: none
+    uint64_t takeovers_ = 0;
+    WallTime since_;         // when the first of the processes that took over from each other started
+    int64_t successor_ = 0;  // process that was started to take over; 0: none
+    bool leaving_ = false;   // a successor is in charge
+    std::optional<MonotonicTime> leave_at_the_latest_;
+    bool dns_is_through_ = false;
+    std::unique_ptr<handover::Giver> giver_;
+
     std::unique_ptr<dns::Server> dns_;
     std::unique_ptr<api::Server> api_;
     std::unique_ptr<OperatorCommands> commands_;  // for pdns_; absent without it
@@ -118,6 +154,9 @@ class Server final : public Control {
     net::Timer flush_timer_;
     net::Timer health_timer_;
     net::Timer housekeeping_timer_;
+    net::Timer watchdog_timer_;
+    net::Timer leaving_timer_;
+    net::Timer successor_timer_;
     std::vector<std::unique_ptr<net::Signal>> signals_;
     bool ready_ = false;
     bool geo_reload_queued_ = false;
@@ -125,6 +164,7 @@ class Server final : public Control {
     nanoseconds loop_lag_{0};
     MonotonicTime next_housekeeping_;
     uint64_t ticks_ = 0;
+    uint64_t cookie_age_ = 0;  // ticks
 };
 
 }  // namespace fairway

@@ -44,6 +44,12 @@ struct NodeInfo {
     nanoseconds loop_lag{0};  // how late the loop's timers are, recently
     /// The first probe round is over and the DNS listeners are open. Never withdrawn because gateways fail.
     bool ready = false;
+    int64_t pid = 0;
+    /// The process that this one took over from without a lost query; 0: this one was started afresh.
+    int64_t took_over_from = 0;
+    /// How many processes have taken over from each other since the last start, and when that was.
+    uint64_t takeovers = 0;
+    WallTime since;
     std::vector<SocketAddress> dns;  // where DNS is answered
     Counters dns_counters;
     Counters probe_counters;

@@ -304,16 +304,12 @@ Server::Impl::Impl(net::Loop& loop, Control& control, const config::Api& setting
 
 void Server::Impl::listen(net::Loop& loop, lws_context_creation_info info, Face& face,
                           const net::ListenAddress& address, net::InheritedSockets& inherited) {
-    std::vector<net::InheritedSocket> there = inherited.take(purpose, net::SocketKind::stream, address);
     const auto* path = std::get_if<std::filesystem::path>(&address);
-    if (there.empty() && path != nullptr) refuse_if_in_use(*path);
+    if (path != nullptr && !inherited.has(purpose, net::SocketKind::stream, address)) refuse_if_in_use(*path);
     info.user = &face;
     lws_vhost* vhost = lws_create_vhost(context_.get(), &info);
     if (vhost == nullptr) throw std::runtime_error("cannot listen on " + net::to_string(address));
-    net::ListeningSocket socket =
-        there.empty() ? net::ListeningSocket::open(address)
-                      : net::ListeningSocket::adopt(there.front().address, std::move(there.front().fd));
-    if (!there.empty() && there.front().held_elsewhere) socket.hold_elsewhere();
+    net::ListeningSocket socket = inherited.take_or_open(purpose, address);
     face.acceptor = std::make_unique<net::Acceptor>(loop, std::move(socket), [this, vhost](UniqueFd fd) {
         if (closing_ || connections_ >= limits_.connections) return;
         const int on = 1;

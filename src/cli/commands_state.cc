@@ -65,6 +65,9 @@ std::string status_page(const Session& session, const Json& json) {
                        text(node, "version") + ", up " +
                        show_span(seconds(node.value("uptime_seconds", int64_t{0}))) +
                        (node.value("ready", false) ? ", ready" : ", not ready") + ", " + now;
+    if (const auto takeovers = node.value("takeovers", uint64_t{0}); takeovers > 0)
+        page += "\nserving since " + show_time(text(node, "serving_since"), now) + " through " +
+                std::to_string(takeovers) + (takeovers == 1 ? " handover" : " handovers");
     for (const Json& address : node["dns"]) page += "\nDNS at " + harmless(address.get<std::string>());
     page += "\n";
     for (const Json& problem : json["problems"])

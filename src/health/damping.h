@@ -30,6 +30,17 @@ class FlapPenalty {
     /// How long the next return to up waits; 0 while the falls are within the threshold.
     [[nodiscard]] nanoseconds wait() const noexcept { return wait_; }
 
+    /// All there is to it, so that another process can go on with it.
+    struct Memory {
+        double penalty = 0;
+        MonotonicTime as_of{};
+        nanoseconds wait{0};
+    };
+    FlapPenalty() = default;
+    explicit FlapPenalty(const Memory& memory) noexcept
+        : penalty_(memory.penalty), as_of_(memory.as_of), wait_(memory.wait) {}
+    [[nodiscard]] Memory remember() const noexcept { return {penalty_, as_of_, wait_}; }
+
     /// The penalty never exceeds it, so that the longest memory is a few half-lives.
     static constexpr double ceiling = 16;
 

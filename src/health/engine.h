@@ -41,6 +41,8 @@
 
 namespace fairway {
 
+struct HealthMemory;
+
 struct HealthSettings {
     DampingSettings damping;
     IsolationSettings isolation;
@@ -144,6 +146,12 @@ class HealthEngine {
     /// What an endpoint was before a restart: stands until its first results decide, and is in doubt until
     /// then. Ignored once anything is known of it.
     void restore(EndpointId endpoint, HealthState last_known, MonotonicTime now);
+    /// Everything that is known, for the engine of the process that takes over.
+    [[nodiscard]] HealthMemory remember() const;
+    /// Goes on with what another engine knew, whatever its configuration was: once, after configure(). What
+    /// exists under the same names is known from here on; what does not is as it was. Transitions from the
+    /// one to the other are news only where the two differ.
+    void recall(const HealthMemory& memory, MonotonicTime now);
     /// One result of the gateway's monitor at position `slot`; says when to ask again. A failure of layer
     /// `internal` is kept for people but decides nothing: our own trouble says nothing about the peer.
     Pace record(EndpointId endpoint, size_t slot, const ProbeResult& result, MonotonicTime now);
@@ -278,6 +286,8 @@ class HealthEngine {
     /// Does what the changes so far have brought about; ends every public call that changes something.
     void settle(MonotonicTime now);
     void carry_over(HealthEngine& old);
+    /// Makes gateways, areas and services of what is known of the endpoints, all of it anew.
+    void rebuild(const Note& note, MonotonicTime now);
     std::vector<UnresolvedOverride> resolve_overrides(std::vector<AdminDecision>& decisions,
                                                       std::vector<const Override*>& reasons) const;
     void set_timer(Timer timer, size_t id, std::optional<MonotonicTime> at);

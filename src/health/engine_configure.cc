@@ -110,6 +110,11 @@ std::vector<UnresolvedOverride> HealthEngine::configure(std::shared_ptr<const Mo
     auto unresolved = resolve_overrides(decisions, reasons);
     for (size_t i = 0; i < endpoints_.size(); ++i) endpoints_[i].admin = decisions[i];
 
+    rebuild({"the configuration has changed", ProbeLayer::none}, now);
+    return unresolved;
+}
+
+void HealthEngine::rebuild(const Note& note, MonotonicTime now) {
     silent_ = answering_ = fell_silent_ = 0;
     for (const EndpointState& state : endpoints_) {
         silent_ += state.heard == Heard::silent ? 1 : 0;
@@ -118,16 +123,15 @@ std::vector<UnresolvedOverride> HealthEngine::configure(std::shared_ptr<const Mo
     }
     changed_ = true;
     // From the bottom up, each level once, so that nothing is told of a picture half drawn.
-    const Note note{"the configuration has changed", ProbeLayer::none};
-    for (const Endpoint& endpoint : next.endpoints) refresh(endpoint.id, Cause::configuration, note, now);
-    for (const Gateway& gateway : next.gateways) refresh_gateway(gateway.id, Cause::configuration, note, now);
-    for (const Service& service : next.services) {
+    for (const Endpoint& endpoint : model_->endpoints) refresh(endpoint.id, Cause::configuration, note, now);
+    for (const Gateway& gateway : model_->gateways)
+        refresh_gateway(gateway.id, Cause::configuration, note, now);
+    for (const Service& service : model_->services) {
         publish_held(service.id);
         tell_later(Transition::Subject::service, service.id.index(), note);
         if (services_[service.id.index()].serving == 0) starved_.push_back(service.id);
     }
     settle(now);
-    return unresolved;
 }
 
 void HealthEngine::carry_over(HealthEngine& old) {

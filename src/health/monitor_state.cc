@@ -39,9 +39,9 @@ std::string after(std::string_view state, uint32_t count, std::string_view one, 
 
 void MonitorState::become(HealthState state, std::string why, MonotonicTime now) {
     // Suspect is a doubt about up, not the end of it: "up since" goes on.
-    if (settled(state) != settled(state_)) since_ = now;
-    state_ = state;
-    last_change_ = std::move(why);
+    if (settled(state) != settled(facts_.state)) facts_.since = now;
+    facts_.state = state;
+    facts_.last_change = std::move(why);
 }
 
 // What a result makes of the state. f and s are the consecutive failures and successes with this result in
@@ -60,63 +60,64 @@ void MonitorState::become(HealthState state, std::string why, MonotonicTime now)
 // degraded verdict raises no doubt: it is not urgent, and asking an ailing gateway more often does not help
 // it.
 Pace MonitorState::apply(const Monitor& monitor, const ProbeResult& result, MonotonicTime now) {
-    last_ = result;
-    last_at_ = now;
+    facts_.last = result;
+    facts_.last_at = now;
     if (!result.usable() && result.layer == ProbeLayer::internal)
-        return in_doubt_ ? Pace::recheck : Pace::interval;
+        return facts_.in_doubt ? Pace::recheck : Pace::interval;
     const uint32_t fall = std::max(monitor.fall, 1U);
     const uint32_t rise = std::max(monitor.rise, 1U);
-    const bool first_decision = state_ == HealthState::unknown;
-    const bool undecided = first_decision || (state_ == HealthState::down && !confirmed_);
-    silent_ = is_silence(result);
+    const bool first_decision = facts_.state == HealthState::unknown;
+    const bool undecided = first_decision || (facts_.state == HealthState::down && !facts_.confirmed);
+    facts_.silent = is_silence(result);
 
     if (!result.usable()) {
-        ++failures_;
-        successes_ = passes_ = degraded_ = 0;
-        const bool enough = failures_ >= fall;
+        ++facts_.failures;
+        facts_.successes = facts_.passes = facts_.degraded = 0;
+        const bool enough = facts_.failures >= fall;
         if (first_decision) {
             become(HealthState::down, "down at the first result: " + describe(result), now);
-            confirmed_ = enough;
-        } else if (enough && !(state_ == HealthState::down && confirmed_)) {
+            facts_.confirmed = enough;
+        } else if (enough && !(facts_.state == HealthState::down && facts_.confirmed)) {
             become(HealthState::down,
-                   after("down", failures_, "failure", "failures") + ": " + describe(result), now);
-            confirmed_ = true;
-        } else if (state_ == HealthState::up) {
+                   after("down", facts_.failures, "failure", "failures") + ": " + describe(result), now);
+            facts_.confirmed = true;
+        } else if (facts_.state == HealthState::up) {
             become(HealthState::suspect,
-                   after("suspect", failures_, "failure", "failures") + ": " + describe(result), now);
+                   after("suspect", facts_.failures, "failure", "failures") + ": " + describe(result), now);
         }
-        in_doubt_ = state_ == HealthState::down ? !confirmed_ : true;
-        if (!in_doubt_) return Pace::interval;
-        return result.explicit_refusal && failures_ == 1 ? Pace::at_once : Pace::recheck;
+        facts_.in_doubt = facts_.state == HealthState::down ? !facts_.confirmed : true;
+        if (!facts_.in_doubt) return Pace::interval;
+        return result.explicit_refusal && facts_.failures == 1 ? Pace::at_once : Pace::recheck;
     }
 
-    failures_ = 0;
-    ++successes_;
+    facts_.failures = 0;
+    ++facts_.successes;
     const bool pass = result.verdict == Verdict::pass;
-    passes_ = pass ? passes_ + 1 : 0;
-    degraded_ = pass ? 0 : degraded_ + 1;
-    if (result.rtt) rtt_ = rtt_.count() == 0 ? *result.rtt : rtt_ + (*result.rtt - rtt_) / 8;
-    in_doubt_ = false;
+    facts_.passes = pass ? facts_.passes + 1 : 0;
+    facts_.degraded = pass ? 0 : facts_.degraded + 1;
+    if (result.rtt)
+        facts_.rtt = facts_.rtt.count() == 0 ? *result.rtt : facts_.rtt + (*result.rtt - facts_.rtt) / 8;
+    facts_.in_doubt = false;
     const std::string_view word = pass ? "up" : "degraded";
     const HealthState better = pass ? HealthState::up : HealthState::degraded;
     const auto why = [&](std::string text) { return pass ? text : text + ": " + describe(result); };
     if (undecided) {
         become(better, why(std::string(word) + (first_decision ? " at the first result" : " after all")),
                now);
-        confirmed_ = true;
-    } else if (state_ == HealthState::down) {
-        if (successes_ >= rise)
-            become(better, why(after(word, successes_, "success", "successes")), now);
+        facts_.confirmed = true;
+    } else if (facts_.state == HealthState::down) {
+        if (facts_.successes >= rise)
+            become(better, why(after(word, facts_.successes, "success", "successes")), now);
         else
-            in_doubt_ = true;
-    } else if (state_ == HealthState::degraded) {
-        if (passes_ >= rise) become(HealthState::up, after("up", passes_, "pass", "passes"), now);
-    } else if (degraded_ >= fall) {
-        become(HealthState::degraded, why(after("degraded", degraded_, "result", "results")), now);
-    } else if (state_ == HealthState::suspect) {
+            facts_.in_doubt = true;
+    } else if (facts_.state == HealthState::degraded) {
+        if (facts_.passes >= rise) become(HealthState::up, after("up", facts_.passes, "pass", "passes"), now);
+    } else if (facts_.degraded >= fall) {
+        become(HealthState::degraded, why(after("degraded", facts_.degraded, "result", "results")), now);
+    } else if (facts_.state == HealthState::suspect) {
         become(HealthState::up, "up again after a doubt", now);
     }
-    return in_doubt_ ? Pace::recheck : Pace::interval;
+    return facts_.in_doubt ? Pace::recheck : Pace::interval;
 }
 
 }  // namespace fairway

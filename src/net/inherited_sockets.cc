@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstring>
@@ -46,7 +47,13 @@ ListeningSocket InheritedSockets::take_or_open(std::string_view purpose, const L
     if (taken.empty()) return ListeningSocket::open(address, unix_mode);
     ListeningSocket socket = ListeningSocket::adopt(taken.front().address, std::move(taken.front().fd));
     if (taken.front().held_elsewhere) socket.hold_elsewhere();
+    socket.borrow(is_anothers_);
     return socket;
+}
+
+bool InheritedSockets::has(std::string_view purpose, SocketKind kind, const ListenAddress& address) const {
+    return std::any_of(sockets_.begin(), sockets_.end(),
+                       [&](const InheritedSocket& socket) { return serves(socket, purpose, kind, address); });
 }
 
 Result<InheritedSocket> describe_socket(UniqueFd fd) {

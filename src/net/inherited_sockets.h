@@ -5,6 +5,7 @@
 // this knows how the descriptors came here.
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -49,11 +50,19 @@ class InheritedSockets {
     /// which throws).
     [[nodiscard]] ListeningSocket take_or_open(std::string_view purpose, const ListenAddress& address,
                                                unsigned unix_mode = 0660);
+    [[nodiscard]] bool has(std::string_view purpose, SocketKind kind, const ListenAddress& address) const;
+    /// All of them are still another process', which may go on with them: until settle() nothing that is
+    /// taken removes the file of a Unix socket.
+    void borrow() { is_anothers_ = std::make_shared<bool>(true); }
+    void settle() noexcept {
+        if (is_anothers_) *is_anothers_ = false;
+    }
     /// What nobody has taken.
     [[nodiscard]] const std::vector<InheritedSocket>& left() const noexcept { return sockets_; }
 
   private:
     std::vector<InheritedSocket> sockets_;
+    std::shared_ptr<bool> is_anothers_;
 };
 
 /// What a descriptor is, as the kernel says: a bound datagram socket, or a stream socket that listens. The

@@ -96,10 +96,11 @@ ListeningSocket::ListeningSocket(ListeningSocket&& other) noexcept
     : address_(std::move(other.address_)),
       fd_(std::move(other.fd_)),
       shared_(other.shared_),
-      held_elsewhere_(other.held_elsewhere_) {}
+      held_elsewhere_(other.held_elsewhere_),
+      is_anothers_(std::move(other.is_anothers_)) {}
 
 ListeningSocket::~ListeningSocket() {
-    if (!fd_ || shared_) return;
+    if (!fd_ || shared_ || (is_anothers_ && *is_anothers_)) return;
     if (const auto* path = std::get_if<std::filesystem::path>(&address_)) ::unlink(path->c_str());
 }
 

@@ -4,7 +4,9 @@
 // process that bound it (the fairwayd that is being replaced, or a service manager). Needs no loop.
 
 #include <filesystem>
+#include <memory>
 #include <string>
+#include <utility>
 #include <variant>
 
 #include "base/ip.h"
@@ -40,6 +42,8 @@ class ListeningSocket {
     /// A third party keeps it open for as long as it lives, and so beyond our end.
     void hold_elsewhere() noexcept { shared_ = held_elsewhere_ = true; }
     [[nodiscard]] bool held_elsewhere() const noexcept { return held_elsewhere_; }
+    /// While `is_anothers` points to true the file of a Unix socket is not ours to remove.
+    void borrow(std::shared_ptr<const bool> is_anothers) noexcept { is_anothers_ = std::move(is_anothers); }
 
   private:
     ListeningSocket(ListenAddress address, UniqueFd fd);
@@ -48,6 +52,7 @@ class ListeningSocket {
     UniqueFd fd_;
     bool shared_ = false;
     bool held_elsewhere_ = false;
+    std::shared_ptr<const bool> is_anothers_;
 };
 
 }  // namespace fairway::net

@@ -119,6 +119,22 @@ Store::~Store() {
     disk_->writer.reset();
 }
 
+void Store::suspend() {
+    (void)disk_->writer->submit(
+        {Writer::Kind::lazy, [](Database& database) { store::set_fact(database, "clean", 1); }, nullptr});
+    disk_->writer->suspend();
+}
+
+void Store::resume() {
+    disk_->writer->resume();
+    (void)disk_->writer->submit(
+        {Writer::Kind::lazy, [](Database& database) { store::set_fact(database, "clean", 0); }, nullptr});
+}
+
+void Store::abandon(const std::string& why) {
+    disk_->writer->abandon(why);
+}
+
 /// Called by the writer: on the constructor's thread first, on its own later.
 void Store::on_outage(const std::string& why) {
     if (!disk_->running) {

@@ -168,6 +168,16 @@ class Store {
     /// Replaces what is remembered; not durable at once.
     void remember(std::vector<RememberedHealth> health);
 
+    // While another process takes the file over.
+
+    /// Writes what is queued and closes the file. Changes wait from now on, without their callbacks.
+    void suspend();
+    /// The file stays ours: what has waited is written.
+    void resume();
+    /// The file is the other process' from now on: changes that have waited fail with this reason, nothing
+    /// is written any more.
+    void abandon(const std::string& why);
+
   private:
     struct Disk;
     struct Subscribers;

@@ -27,9 +27,41 @@ void Writer::start() {
     thread_ = std::thread([this] { loop(); });
 }
 
-bool Writer::submit(Job job) {
+void Writer::suspend() {
+    std::unique_lock lock(mutex_);
+    suspending_ = true;
+    wake_.notify_one();
+    was_suspended_.wait(lock, [this] { return suspended_; });
+}
+
+void Writer::resume() {
     {
         const std::lock_guard lock(mutex_);
+        suspending_ = suspended_ = false;
+    }
+    wake_.notify_one();
+}
+
+void Writer::abandon(const std::string& why) {
+    std::deque<Job> jobs;
+    {
+        const std::lock_guard lock(mutex_);
+        jobs.swap(queue_);
+        abandoned_ = why;
+    }
+    for (const Job& job : jobs)
+        if (job.done) job.done(SqlError{0, why});
+}
+
+bool Writer::submit(Job job) {
+    {
+        std::unique_lock lock(mutex_);
+        if (abandoned_) {
+            const SqlError error{0, *abandoned_};
+            lock.unlock();
+            if (job.done) job.done(error);
+            return true;
+        }
         if (queue_.size() >= max_queue_) return false;
         queue_.push_back(std::move(job));
     }
@@ -116,9 +148,16 @@ void Writer::loop() {
     for (;;) {
         {
             std::unique_lock lock(mutex_);
-            wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
-            if (queue_.empty()) break;
+            wake_.wait(lock, [this] { return stopping_ || (suspending_ ? !suspended_ : !queue_.empty()); });
+            // What waits while the file is another process' is never written to it.
+            if (suspended_ || (queue_.empty() && !suspending_)) break;
             jobs.swap(queue_);
+            if (jobs.empty()) {
+                database_.reset();
+                suspended_ = true;
+                was_suspended_.notify_all();
+                continue;
+            }
         }
         for (size_t at = 0; at < jobs.size();) {
             std::vector<const Job*> batch{&jobs[at]};

@@ -53,6 +53,15 @@ class Writer {
     /// Before start(): runs a job at once, on the caller's thread.
     std::optional<SqlError> run_now(const Job& job);
     void start();
+    /// Runs what is queued and closes the file; blocks until that is done. What is submitted from then on
+    /// waits. Another process may write the file now.
+    void suspend();
+    /// Goes on with what has waited; the file is opened again.
+    void resume();
+    /// The file is another process' for good: what waits, and what is submitted from now on, fails with this
+    /// reason. Only while suspended.
+    void abandon(const std::string& why);
+
     /// Any thread. False when too much is waiting: nothing will be called.
     [[nodiscard]] bool submit(Job job);
 
@@ -74,6 +83,10 @@ class Writer {
     std::condition_variable wake_;
     std::deque<Job> queue_;
     bool stopping_ = false;
+    bool suspending_ = false;  // nothing more is taken from the queue
+    bool suspended_ = false;   // the thread has closed the file
+    std::condition_variable was_suspended_;
+    std::optional<std::string> abandoned_;  // why nothing is written any more
     std::thread thread_;
 };
 

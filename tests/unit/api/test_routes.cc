@@ -39,7 +39,8 @@ TEST_CASE("the status shows services, regions, gateways, overrides and the node"
     CHECK(answer.json["problems"].empty());
     const auto expected =
         ordered_json::parse(R"({"name":"test-1","version":"1.2.3","started":"2026-01-16T07:00:00.000Z",
-            "uptime_seconds":18000,"ready":true,"isolated":false,"loop_lag_ms":0.0,"dns":["127.0.0.1:53"],
+            "uptime_seconds":18000,"pid":4711,"took_over_from":4710,"takeovers":2,
+            "serving_since":"2026-01-15T12:00:00.000Z","ready":true,"isolated":false,"loop_lag_ms":0.0,"dns":["127.0.0.1:53"],
             "dns_counters":{"queries":12,"answered":11},"probe_counters":{}})");
     CHECK(answer.json["node"] == expected);
     REQUIRE(answer.json["services"].size() == 2);

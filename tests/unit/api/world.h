@@ -107,6 +107,10 @@ class World : public Control {
         node_.started = noon - std::chrono::hours(5);
         node_.uptime = std::chrono::hours(5);
         node_.ready = true;
+        node_.pid = 4711;
+        node_.took_over_from = 4710;
+        node_.takeovers = 2;
+        node_.since = noon - std::chrono::hours(24);
         node_.dns = {*SocketAddress::parse("127.0.0.1:53")};
         node_.dns_counters = {{"queries", 12}, {"answered", 11}};
         for (const Endpoint& endpoint : config_.model->endpoints) probe(endpoint.id, passing());
