@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 
+#include "base/file_signature.h"
 #include "base/ip.h"
 #include "base/result.h"
 #include "geoip/locator.h"
@@ -21,19 +22,6 @@
 #include "model/location.h"
 
 namespace fairway::geoip {
-
-/// What stat() tells a file by; a different one means that the file should be read again.
-struct FileSignature {
-    uint64_t device = 0;
-    uint64_t inode = 0;
-    uint64_t size = 0;
-    std::array<int64_t, 4> times{};  // modification and change, seconds and nanoseconds
-    friend bool operator==(const FileSignature&, const FileSignature&) = default;
-
-    static FileSignature of(const struct stat& status) noexcept;
-    /// Nothing when the file cannot be looked at.
-    static std::optional<FileSignature> of(const std::filesystem::path& path) noexcept;
-};
 
 class Database {
   public:

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "net/tls.h"
+#include "net/tls_server.h"
 #include "probes/registry.h"
 
 namespace fairway {
@@ -65,7 +66,33 @@ void check_monitors(const Model& model, const std::string& file, FileTrouble tro
     }
 }
 
+/// Null without server.tls and after an error.
+std::shared_ptr<const net::TlsServerContext> open_tls(const config::Config& config, const std::string& file,
+                                                      FileTrouble trouble,
+                                                      std::vector<config::Diagnostic>& diagnostics) {
+    if (!config.server.tls) return nullptr;
+    auto opened = open_certificate(*config.server.tls);
+    if (!opened) {
+        const bool is_error = trouble == FileTrouble::is_error;
+        diagnostics.push_back({is_error ? Severity::error : Severity::warning, file, 0, 0,
+                               "server.tls: " + opened.error().message +
+                                   (is_error ? "" : "; no DNS over TLS until it can be used")});
+        return nullptr;
+    }
+    const auto end = (*opened)->not_after();
+    if (end && *end < std::chrono::system_clock::now())
+        diagnostics.push_back({Severity::warning, file, 0, 0,
+                               "server.tls: the certificate of " + config.server.tls->cert.string() +
+                                   " has expired; clients that verify it will go elsewhere"});
+    return *opened;
+}
+
 }  // namespace
+
+Result<std::shared_ptr<const net::TlsServerContext>> open_certificate(const config::ServerTls& tls) {
+    // RFC 7858 has no name for its protocol yet; RFC 9103 section 7.1 made one of it.
+    return net::TlsServerContext::open({tls.cert.string(), tls.key.string(), {"dot"}});
+}
 
 geoip::Sources geo_sources(const config::Config& config) {
     geoip::Sources sources;
@@ -97,6 +124,7 @@ BuiltGeneration build_generation(const std::filesystem::path& config_file, FileT
     auto locator =
         open_locator(*loaded.config, config_file.string(), file_trouble, previous, built.diagnostics);
     check_monitors(*loaded.config->model, config_file.string(), file_trouble, built.diagnostics);
+    auto tls = open_tls(*loaded.config, config_file.string(), file_trouble, built.diagnostics);
     const bool refused =
         std::any_of(built.diagnostics.begin(), built.diagnostics.end(),
                     [](const config::Diagnostic& d) { return d.severity == Severity::error; });
@@ -104,7 +132,7 @@ BuiltGeneration build_generation(const std::filesystem::path& config_file, FileT
 
     auto steering = Steering::compile(loaded.config->model, locator);
     built.generation.emplace(Generation{std::move(*loaded.config), std::move(locator), std::move(steering),
-                                        std::move(authority.authority)});
+                                        std::move(authority.authority), std::move(tls)});
     return built;
 }
 

@@ -14,6 +14,10 @@
 #include "geoip/locator.h"
 #include "steering/steering.h"
 
+namespace fairway::net {
+class TlsServerContext;
+}
+
 namespace fairway {
 
 struct Generation {
@@ -21,6 +25,8 @@ struct Generation {
     std::shared_ptr<const geoip::Locator> locator;
     std::shared_ptr<const Steering> steering;         // of config.model
     std::shared_ptr<const dns::Authority> authority;  // of config.model
+    /// Of server.tls; null without one, and at start when its files cannot be used.
+    std::shared_ptr<const net::TlsServerContext> tls;
 };
 
 struct BuiltGeneration {
@@ -29,7 +35,7 @@ struct BuiltGeneration {
 };
 
 /// What to do about a file that the configuration names and that cannot be used: a geo database, an
-/// authority.
+/// authority, a certificate.
 enum class FileTrouble : uint8_t {
     is_error,   // reload and --check: nothing changes, say why
     is_warning  // start: answering without it beats not answering
@@ -39,6 +45,10 @@ enum class FileTrouble : uint8_t {
 /// change; may be null. Blocks for as long as that takes: seconds for a large database.
 [[nodiscard]] BuiltGeneration build_generation(const std::filesystem::path& config_file,
                                                FileTrouble file_trouble, const geoip::Locator* previous);
+
+/// Reads certificate and key. The error is a sentence for people. Blocking.
+[[nodiscard]] Result<std::shared_ptr<const net::TlsServerContext>> open_certificate(
+    const config::ServerTls& tls);
 
 /// What the locator is to know under `config`.
 [[nodiscard]] geoip::Sources geo_sources(const config::Config& config);

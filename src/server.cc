@@ -28,7 +28,15 @@ namespace {
 constexpr nanoseconds housekeeping_period = seconds{1};
 constexpr uint64_t geo_check_ticks = 5;  // changed databases are looked for this often
 constexpr uint64_t geo_retry_ticks = 60;
+constexpr uint64_t certificate_check_ticks = 5;
+constexpr uint64_t ticket_rotation_ticks = 3600;  // a ticket is good for one to two hours
 constexpr uint64_t cookie_rotation_ticks = 3600;  // server cookies are good for an hour
+
+net::TlsTicketKeys::Secret first_ticket_secret() {
+    const auto secret = net::make_ticket_secret();
+    if (!secret) throw std::runtime_error(secret.error().message);
+    return *secret;
+}
 
 std::string host_name() {
     std::array<char, 256> name{};
@@ -90,6 +98,11 @@ Counters counters_of(const dns::ServerStats& stats) {
                       {"truncated", stats.truncated},
                       {"last_resort", stats.last_resort},
                       {"tcp_connections", stats.connections_open},
+                      {"tls_connections", stats.tls_connections_open},
+                      {"tls_handshakes", stats.tls_handshakes},
+                      {"tls_resumptions", stats.tls_resumptions},
+                      {"tls_failures", stats.tls_failures},
+                      {"connections_closed_for_room", stats.connections_closed_for_room},
                       {"xdp_interfaces", stats.xdp_interfaces},
                       {"xdp_received", stats.xdp_received},
                       {"xdp_answered", stats.xdp_answered},
@@ -155,6 +168,7 @@ Server::Server(net::Loop& loop, Generation generation, std::filesystem::path con
           return std::make_shared<const dns::Serving>(
               dns::Serving{generation_.authority, generation_.steering, engine_.snapshot(), settings_});
       }()),
+      tls_(first_ticket_secret()),
       resolver_(loop, net::Resolver::Options{.servers = generation_.config.probes.resolvers}),
       background_(loop),
       beginning_(std::move(beginning)),
@@ -178,11 +192,14 @@ Server::Server(net::Loop& loop, Generation generation, std::filesystem::path con
         tell(EventKind::system, Severity::critical, {}, problem);
 
     const config::Config& config = generation_.config;
-    auto dns = dns::Server::open({.listen = config.server.listen,
-                                  .threads = config.server.threads,
-                                  .limits = {},
-                                  .xdp = xdp_options(config)},
-                                 serving_, &inherited());
+    tls_.context.publish(generation_.tls);
+    auto dns = dns::Server::open(
+        {.listen = config.server.listen,
+         .threads = config.server.threads,
+         .limits = {},
+         .xdp = xdp_options(config),
+         .tls_listen = config.server.tls ? config.server.tls->listen : std::vector<SocketAddress>()},
+        serving_, &inherited(), &tls_);
     if (!dns) throw std::runtime_error(dns.error().message);
     dns_ = std::move(*dns);
     api_ = std::make_unique<api::Server>(loop_, *this, config.api, api::Limits{}, &inherited());
@@ -345,6 +362,8 @@ void Server::first_round_done() {
     std::string where;
     for (const SocketAddress& address : dns_->addresses())
         where += (where.empty() ? "" : ", ") + address.to_string();
+    for (const SocketAddress& address : dns_->tls_addresses())
+        where += (where.empty() ? "" : ", ") + address.to_string() + " (TLS)";
     tell(EventKind::system, Severity::info, {}, "first probe round done, answering on " + where);
     look_at_xdp();
     announce_ready();
@@ -384,6 +403,9 @@ void Server::housekeeping() {
     }
     serving_.collect();
     if (ready_) look_at_xdp();
+    tls_.context.collect();
+    if (ticks_ % certificate_check_ticks == 0) look_at_certificate();
+    if (ticks_ % ticket_rotation_ticks == 0) rotate_ticket_key();
 
     // Secrets of the configuration change with it, on all nodes that share them.
     if (++cookie_age_ >= cookie_rotation_ticks && !config().server.cookie_secret) {
@@ -452,6 +474,10 @@ std::vector<std::string> Server::restart_only_changes(const config::Config& next
         if (different) changed.emplace_back(what);
     };
     differs(next.server.listen != running.server.listen, "server.listen");
+    const auto tls_listen = [](const config::Config& of) {
+        return of.server.tls ? of.server.tls->listen : std::vector<SocketAddress>();
+    };
+    differs(tls_listen(next) != tls_listen(running), "server.tls.listen");
     differs(next.server.threads != running.server.threads, "server.threads");
     differs(next.server.state != running.server.state, "server.state");
     differs(next.api != running.api, "[api]");
@@ -521,12 +547,19 @@ void Server::reload(const std::string& actor, std::function<void(ReloadOutcome)>
 void Server::adopt(Generation next) {
     // What needs a restart keeps describing what runs.
     next.config.server.listen = config().server.listen;
+    if (next.config.server.tls && config().server.tls) {
+        next.config.server.tls->listen = config().server.tls->listen;
+    } else {
+        next.config.server.tls = config().server.tls;
+        next.tls = generation_.tls;
+    }
     next.config.server.threads = config().server.threads;
     next.config.server.state = config().server.state;
     next.config.api = config().api;
     next.config.pdns = config().pdns;
     next.config.probes.resolvers = config().probes.resolvers;
     generation_ = std::move(next);
+    use_certificate(generation_.tls);
     log::Level level{};
     if (log::parse_level(config().server.log_level, level)) log::set_level(level);
     settings_ = answer_settings(config(), settings_.get());

@@ -24,6 +24,7 @@
 #include "net/resolver.h"
 #include "net/signal.h"
 #include "net/timer.h"
+#include "net/tls_server.h"
 #include "store/store.h"
 
 namespace fairway {
@@ -101,6 +102,10 @@ class Server final : public Control {
     void publish(std::shared_ptr<const HealthSnapshot> health);
     void apply_overrides();
     void housekeeping();
+    /// Reads certificate and key of server.tls again, in the background, if they have changed.
+    void look_at_certificate();
+    void use_certificate(std::shared_ptr<const net::TlsServerContext> certificate);
+    void rotate_ticket_key();
     void first_round_done();
     /// Attaches AF_XDP where it is wanted and can be had, and tells what has changed.
     void look_at_xdp();
@@ -132,6 +137,7 @@ class Server final : public Control {
     HealthEngine engine_;
     std::shared_ptr<const dns::AnswerSettings> settings_;
     Published<dns::Serving> serving_;
+    net::TlsServerSupply tls_;
     net::Resolver resolver_;
     Background background_;
 
@@ -161,6 +167,9 @@ class Server final : public Control {
     bool ready_ = false;
     bool geo_reload_queued_ = false;
     std::string geo_trouble_;  // why the last attempt to read the databases failed, or empty
+    bool certificate_queued_ = false;
+    std::string certificate_trouble_;  // why the last attempt to read it failed, or empty
+    bool certificate_trouble_told_ = false;
     nanoseconds loop_lag_{0};
     MonotonicTime next_housekeeping_;
     uint64_t ticks_ = 0;

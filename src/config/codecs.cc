@@ -179,6 +179,11 @@ Parsed<SocketAddress> dns_socket() {
             [](const SocketAddress& value) { return value.to_string(); }};
 }
 
+Parsed<SocketAddress> dns_tls_socket() {
+    return {"address with port", [](std::string_view text) { return SocketAddress::parse(text, 853); },
+            [](const SocketAddress& value) { return value.to_string(); }};
+}
+
 Parsed<SocketAddress> socket_address() {
     return {"address with port", [](std::string_view text) { return SocketAddress::parse(text); },
             [](const SocketAddress& value) { return value.to_string(); }};

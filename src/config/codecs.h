@@ -161,6 +161,8 @@ struct Parsed {
 [[nodiscard]] Parsed<IpPrefix> ip_prefix();
 /// Address and port; without a port it is 53, or an error.
 [[nodiscard]] Parsed<SocketAddress> dns_socket();
+/// The same with 853 (RFC 7858 section 3.1).
+[[nodiscard]] Parsed<SocketAddress> dns_tls_socket();
 [[nodiscard]] Parsed<SocketAddress> socket_address();
 /// "ipc:///absolute/path", "tcp://192.0.2.1:5354".
 [[nodiscard]] Parsed<std::variant<SocketAddress, std::filesystem::path>> zeromq_endpoint();

@@ -67,8 +67,9 @@ class Compiler {
         check_fallbacks();
         check_use();
         check_geo_overrides();
-        if (document_.server.listen.empty() && !document_.pdns)
-            report_.error({}, "nothing would answer: server.listen is empty and there is no [pdns]");
+        if (document_.server.listen.empty() && !document_.server.tls && !document_.pdns)
+            report_.error(
+                {}, "nothing would answer: server.listen is empty and there is no server.tls or [pdns]");
         if (document_.services.empty())
             report_.error({}, "no service is defined, so there is nothing to answer; add a [service.NAME]");
         if (report_.failed()) return std::nullopt;

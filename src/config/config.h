@@ -46,10 +46,19 @@ struct RateLimit {
     friend bool operator==(const RateLimit&, const RateLimit&) = default;
 };
 
+/// DNS over TLS (RFC 7858): server.tls.
+struct ServerTls {
+    std::vector<SocketAddress> listen{{IpAddress::v4(0x7f000001), 853},
+                                      {IpAddress::v6({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}), 853}};
+    std::filesystem::path cert, key;  // PEM
+    friend bool operator==(const ServerTls&, const ServerTls&) = default;
+};
+
 struct Server {
     /// UDP and TCP. Loopback unless told otherwise; empty: PowerDNS alone faces the clients.
     std::vector<SocketAddress> listen{{IpAddress::v4(0x7f000001), 53},
                                       {IpAddress::v6({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}), 53}};
+    std::optional<ServerTls> tls;
     uint32_t threads = 0;  // DNS workers; 0: one per core
     std::optional<Xdp> xdp;
     std::filesystem::path state = "/var/lib/fairway";

@@ -121,6 +121,21 @@ const Section<RateLimit>& rate_limit_table() {
     return table;
 }
 
+const Section<ServerTls>& server_tls_table() {
+    using S = ServerTls;
+    static const Section<S> table(
+        "server.tls",
+        {field("listen", &S::listen, List{dns_tls_socket(), 1, 256},
+               "Addresses to answer DNS over TLS on; port 853 where none is given."),
+         field(
+             "cert", &S::cert, FilePath{},
+             "PEM file of the certificate, followed by those of the authorities between. It and the key are "
+             "read again on reload and whenever they change.")
+             .require(),
+         field("key", &S::key, FilePath{}, "PEM file of its key.").require()});
+    return table;
+}
+
 const Section<Server>& server_table() {
     using S = Server;
     static const Section<S> table(
@@ -129,6 +144,7 @@ const Section<Server>& server_table() {
              "listen", &S::listen, List{dns_socket(), 0, 256},
              "Addresses to answer DNS on, UDP and TCP; port 53 where none is given. An empty list leaves all "
              "answers to PowerDNS."),
+         field("tls", &S::tls, server_tls_table(), "Answer DNS over TLS too (RFC 7858)."),
          field("threads", &S::threads, Integer<uint32_t>{0, 1024}, "DNS worker threads; 0 is one per core."),
          field("xdp", &S::xdp, xdp_table(),
                "Answer UDP past the kernel's network stack. Sockets answer wherever that cannot be had."),
@@ -147,6 +163,14 @@ const Section<Server>& server_table() {
                 context.report.error(node.find("cookie_secret")->value.where,
                                      "cookie_secret: " + server.cookie_secret->source +
                                          " must hold one or two secrets of 32 hexadecimal digits each");
+            if (!server.tls) return;
+            for (const SocketAddress& address : server.tls->listen) {
+                const bool taken = address.port != 0 && std::find(server.listen.begin(), server.listen.end(),
+                                                                  address) != server.listen.end();
+                if (!taken) continue;
+                context.report.error(node.find("tls")->value.where,
+                                     "tls: " + address.to_string() + " is in listen too");
+            }
         });
     return table;
 }

@@ -19,6 +19,7 @@ namespace fairway::dns {
 class Server::Impl {
   public:
     std::vector<SocketAddress> addresses;
+    std::vector<SocketAddress> tls_addresses;
     std::vector<std::thread> threads;
     std::mutex mutex;  // of what follows: stats() may come while stop() clears up
     std::vector<std::unique_ptr<Worker>> workers;
@@ -47,23 +48,27 @@ Server::~Server() {
 }
 
 Result<std::unique_ptr<Server>> Server::open(const ServerOptions& options, const Published<Serving>& serving,
-                                             net::InheritedSockets* inherited) {
+                                             net::InheritedSockets* inherited,
+                                             const net::TlsServerSupply* tls) {
     const uint32_t threads =
         options.threads > 0 ? options.threads : std::max(1U, std::thread::hardware_concurrency());
-    auto sockets = open_sockets(options.listen, threads, inherited);
+    auto sockets = open_sockets(options.listen, options.tls_listen, threads, inherited);
     if (!sockets) return tl::unexpected(sockets.error());
 
     auto impl = std::make_unique<Impl>();
     impl->addresses = std::move(sockets->addresses);
+    impl->tls_addresses = std::move(sockets->tls_addresses);
     // Which thread a connection comes to is the kernel's choice: each has its share of the limits.
     ServerLimits share = options.limits;
     const auto divide = [threads](uint32_t& limit) { limit = std::max(1U, (limit + threads - 1) / threads); };
     divide(share.connections);
     divide(share.connections_per_client);
+    divide(share.handshakes);
+    divide(share.queued);
     divide(share.streams);
     try {
         for (auto& of_thread : sockets->of_thread)
-            impl->workers.push_back(std::make_unique<Worker>(std::move(of_thread), share, serving));
+            impl->workers.push_back(std::make_unique<Worker>(std::move(of_thread), share, serving, tls));
     } catch (const std::system_error& error) {
         return fail(error.what());
     }
@@ -141,6 +146,10 @@ std::vector<XdpNotice> Server::look_at_xdp() {
 
 const std::vector<SocketAddress>& Server::addresses() const noexcept {
     return impl_->addresses;
+}
+
+const std::vector<SocketAddress>& Server::tls_addresses() const noexcept {
+    return impl_->tls_addresses;
 }
 
 ServerStats Server::stats() const {

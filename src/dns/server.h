@@ -22,20 +22,30 @@
 namespace fairway::net {
 class InheritedSockets;
 struct OfferedSocket;
+struct TlsServerSupply;
 }  // namespace fairway::net
 
 namespace fairway::dns {
 
-/// Of TCP; the numbers of connections are for the whole server and are divided among its threads.
+/// Of TCP and TLS. What is counted for all connections together is for the whole server, and is divided among
+/// its threads.
 struct ServerLimits {
     uint32_t connections = 2000;
     /// From one IPv4 address or IPv6 /64. Beyond either limit the connection that was idle longest is closed.
     uint32_t connections_per_client = 400;
+    /// Of them, in the middle of a TLS handshake, a quarter of them for one client; beyond, the one that
+    /// began first is closed.
+    uint32_t handshakes = 500;
+    /// For a TLS handshake, from the first packet to the last.
+    milliseconds handshake{5'000};
     /// Since the last whole message, at low load; shrinks to idle_least as the connections reach their limit.
     milliseconds idle{10'000};
     milliseconds idle_least{1'000};
     /// Octets of answers that wait for a slow reader before no more of its questions are read.
     uint32_t write_queue = 128 * 1024;
+    /// Octets of answers that wait for all slow readers together. From half of it on, readers get one answer
+    /// at a time; beyond it, who does not take an answer at once is closed.
+    uint32_t queued = 64 * 1024 * 1024;
     /// Octets of one question; longer ones end the connection.
     uint16_t question = 8192;
     /// Answers of several messages (zone transfers) at once, and how long one may take altogether.
@@ -71,6 +81,7 @@ struct ServerOptions {
     uint32_t threads = 0;               // 0: one per core
     ServerLimits limits;
     XdpOptions xdp{};
+    std::vector<SocketAddress> tls_listen{};  // DNS over TLS
     friend bool operator==(const ServerOptions&, const ServerOptions&) = default;
 };
 
@@ -91,7 +102,11 @@ struct ServerStats {
     uint64_t connections_accepted = 0;
     uint64_t connections_closed_idle = 0;
     uint64_t connections_closed_for_room = 0;
-    uint64_t connections_open = 0;              // now
+    uint64_t connections_open = 0;              // now, those under TLS included
+    uint64_t tls_connections_open = 0;          // now
+    uint64_t tls_handshakes = 0;                // that came to their end
+    uint64_t tls_resumptions = 0;               // of them, by a ticket
+    uint64_t tls_failures = 0;                  // handshakes that did not, whatever the reason
     std::map<std::string, uint64_t> services;   // steered answers by Service::key
     std::map<std::string, uint64_t> endpoints;  // by endpoint_path(), of the one answered first
     uint64_t xdp_interfaces = 0;                // on which XDP answers, now
@@ -115,10 +130,13 @@ class Server {
     /// must outlive the server. The error is of the first address that cannot be had: "cannot listen on
     /// 127.0.0.1:53 (UDP): Address already in use". Another process that holds an address is found even if it
     /// shares its port.
-    /// What `inherited` has for the purpose "dns" is not bound but taken from there; null: nothing.
+    /// What `inherited` has for the purposes "dns" and "dns-tls" is not bound but taken from there; null:
+    /// nothing. `tls` is needed where there is a tls_listen, and must outlive the server; while it has no
+    /// certificate, connections for TLS are closed at once.
     [[nodiscard]] static Result<std::unique_ptr<Server>> open(const ServerOptions& options,
                                                               const Published<Serving>& serving,
-                                                              net::InheritedSockets* inherited = nullptr);
+                                                              net::InheritedSockets* inherited = nullptr,
+                                                              const net::TlsServerSupply* tls = nullptr);
     /// Stops.
     ~Server();
     Server(const Server&) = delete;
@@ -149,6 +167,7 @@ class Server {
     /// What is listened on, with the real ports, in the order of the options. Other addresses or threads need
     /// a new Server.
     [[nodiscard]] const std::vector<SocketAddress>& addresses() const noexcept;
+    [[nodiscard]] const std::vector<SocketAddress>& tls_addresses() const noexcept;
     /// Any thread, also after stop().
     [[nodiscard]] ServerStats stats() const;
 

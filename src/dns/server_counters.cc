@@ -58,6 +58,10 @@ void WorkerCounters::add_to(ServerStats& stats) {
     stats.connections_closed_idle += connections_closed_idle.get();
     stats.connections_closed_for_room += connections_closed_for_room.get();
     stats.connections_open += connections_open.get();
+    stats.tls_connections_open += tls_connections_open.get();
+    stats.tls_handshakes += tls_handshakes.get();
+    stats.tls_resumptions += tls_resumptions.get();
+    stats.tls_failures += tls_failures.get();
     stats.rcodes.resize(std::max(stats.rcodes.size(), rcodes_.size()));
     for (size_t i = 0; i < rcodes_.size(); ++i) stats.rcodes[i] += rcodes_[i].get();
 

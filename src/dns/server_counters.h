@@ -48,6 +48,10 @@ class alignas(128) WorkerCounters {
     Counter connections_closed_idle;
     Counter connections_closed_for_room;
     Counter connections_open;
+    Counter tls_connections_open;
+    Counter tls_handshakes;
+    Counter tls_resumptions;
+    Counter tls_failures;
 
   private:
     // Answers by the ids of one model. After a reload the numbers go on in a new one; they are added up by

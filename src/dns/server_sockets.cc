@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -16,8 +17,6 @@
 namespace fairway::dns {
 namespace {
 
-/// Of our sockets, among those that one process inherits from another.
-constexpr std::string_view dns_purpose = "dns";
 constexpr int backlog = 1024;
 constexpr int receive_buffer =
     1 << 20;  // octets; a queue of some milliseconds, so that it never holds stale questions
@@ -87,8 +86,9 @@ uint16_t port_of(int fd) {
 }
 
 tl::unexpected<Error> cannot(const SocketAddress& address, Transport transport, int error) {
-    return fail("cannot listen on " + address.to_string() +
-                (transport == Transport::udp ? " (UDP): " : " (TCP): ") + std::strerror(error));
+    static constexpr std::array names{" (UDP): ", " (TCP): ", " (TLS): "};
+    return fail("cannot listen on " + address.to_string() + names[static_cast<size_t>(transport)] +
+                std::strerror(error));
 }
 
 // SO_REUSEPORT would let a second server of the same user share the port without a word: ask alone first.
@@ -170,12 +170,55 @@ Result<void> deal(std::vector<net::InheritedSocket> sockets, const SocketAddress
     return {};
 }
 
+Result<SocketAddress> open_tls_address(const SocketAddress& wanted, net::InheritedSockets& inherited,
+                                       std::vector<std::vector<ListenSocket>>& of_thread) {
+    SocketAddress address = wanted;
+    auto sockets = inherited.take(socket_purpose(Transport::tls), net::SocketKind::stream, wanted);
+    if (!sockets.empty()) {
+        address = std::get<SocketAddress>(sockets.front().address);
+        const auto dealt = deal(std::move(sockets), address, Transport::tls, of_thread);
+        if (!dealt) return tl::unexpected(dealt.error());
+        return address;
+    }
+    for (auto& of_one : of_thread) {
+        ListenSocket socket;
+        socket.transport = Transport::tls;
+        socket.fd = open_tcp(address);
+        if (!socket.fd) return cannot(address, Transport::tls, errno);
+        address.port = port_of(socket.fd.get());
+        socket.address = address;
+        of_one.push_back(std::move(socket));
+    }
+    return address;
+}
+
+// Asked before the first socket is taken: a wildcard address and one of its own do not stand in each other's
+// way.
+Result<void> check_all_free(const std::vector<SocketAddress>& addresses,
+                            const net::InheritedSockets& inherited,
+                            std::initializer_list<Transport> transports) {
+    const auto& there = inherited.left();
+    for (const SocketAddress& wanted : addresses) {
+        if (wanted.port == 0) continue;
+        for (const Transport transport : transports) {
+            const auto kind =
+                transport == Transport::udp ? net::SocketKind::datagram : net::SocketKind::stream;
+            if (std::any_of(there.begin(), there.end(), [&](const net::InheritedSocket& socket) {
+                    return socket.kind == kind && overlaps(socket, wanted);
+                }))
+                continue;
+            if (auto is_free = check_free(wanted, transport); !is_free) return is_free;
+        }
+    }
+    return {};
+}
+
 Result<SocketAddress> open_address(const SocketAddress& wanted, net::InheritedSockets& inherited,
                                    std::vector<std::vector<ListenSocket>>& of_thread) {
     SocketAddress address = wanted;
-    auto udp = inherited.take(dns_purpose, net::SocketKind::datagram, wanted);
+    auto udp = inherited.take(socket_purpose(Transport::udp), net::SocketKind::datagram, wanted);
     if (!udp.empty()) address = std::get<SocketAddress>(udp.front().address);
-    auto tcp = inherited.take(dns_purpose, net::SocketKind::stream, address);
+    auto tcp = inherited.take(socket_purpose(Transport::tcp), net::SocketKind::stream, address);
     if (udp.empty() && !tcp.empty()) address = std::get<SocketAddress>(tcp.front().address);
     const bool new_udp = udp.empty(), new_tcp = tcp.empty();
     if (!new_udp) {
@@ -215,31 +258,26 @@ Result<SocketAddress> open_address(const SocketAddress& wanted, net::InheritedSo
 
 }  // namespace
 
-Result<ListenSockets> open_sockets(const std::vector<SocketAddress>& addresses, size_t threads,
+Result<ListenSockets> open_sockets(const std::vector<SocketAddress>& addresses,
+                                   const std::vector<SocketAddress>& tls_addresses, size_t threads,
                                    net::InheritedSockets* inherited) {
     net::InheritedSockets nothing;
     if (inherited == nullptr) inherited = &nothing;
-    // All before the first is taken: a wildcard address and one of its own do not stand in each other's way.
-    for (const SocketAddress& wanted : addresses) {
-        if (wanted.port == 0) continue;
-        const auto& there = inherited->left();
-        for (const Transport transport : {Transport::udp, Transport::tcp}) {
-            const auto kind =
-                transport == Transport::udp ? net::SocketKind::datagram : net::SocketKind::stream;
-            if (std::any_of(there.begin(), there.end(), [&](const net::InheritedSocket& socket) {
-                    return socket.kind == kind && overlaps(socket, wanted);
-                }))
-                continue;
-            const auto is_free = check_free(wanted, transport);
-            if (!is_free) return tl::unexpected(is_free.error());
-        }
-    }
+    if (auto are_free = check_all_free(addresses, *inherited, {Transport::udp, Transport::tcp}); !are_free)
+        return tl::unexpected(are_free.error());
+    if (auto are_free = check_all_free(tls_addresses, *inherited, {Transport::tls}); !are_free)
+        return tl::unexpected(are_free.error());
     ListenSockets all;
     all.of_thread.resize(threads);
     for (const SocketAddress& wanted : addresses) {
         const auto address = open_address(wanted, *inherited, all.of_thread);
         if (!address) return tl::unexpected(address.error());
         all.addresses.push_back(*address);
+    }
+    for (const SocketAddress& wanted : tls_addresses) {
+        const auto address = open_tls_address(wanted, *inherited, all.of_thread);
+        if (!address) return tl::unexpected(address.error());
+        all.tls_addresses.push_back(*address);
     }
     return all;
 }

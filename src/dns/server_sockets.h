@@ -7,6 +7,7 @@
 // several by one thread when there are fewer threads than before; the group only grows.
 
 #include <cstddef>
+#include <string_view>
 #include <vector>
 
 #include "base/ip.h"
@@ -34,13 +35,19 @@ struct ListenSocket {
 };
 
 struct ListenSockets {
-    std::vector<SocketAddress> addresses;  // as asked for, with the real ports
+    std::vector<SocketAddress> addresses, tls_addresses;  // as asked for, with the real ports
     std::vector<std::vector<ListenSocket>> of_thread;
 };
 
-/// For each of `threads` its sockets on all `addresses`, UDP and TCP. What `inherited` has for the purpose
-/// "dns" is taken from it; null: nothing.
-[[nodiscard]] Result<ListenSockets> open_sockets(const std::vector<SocketAddress>& addresses, size_t threads,
-                                                 net::InheritedSockets* inherited);
+/// The purposes of our sockets among those that one process inherits from another.
+[[nodiscard]] constexpr std::string_view socket_purpose(Transport transport) noexcept {
+    return transport == Transport::tls ? "dns-tls" : "dns";
+}
+
+/// For each of `threads` its sockets: UDP and TCP on all `addresses`, and those for TLS on all
+/// `tls_addresses`. What `inherited` has for their purposes is taken from it; null: nothing.
+[[nodiscard]] Result<ListenSockets> open_sockets(const std::vector<SocketAddress>& addresses,
+                                                 const std::vector<SocketAddress>& tls_addresses,
+                                                 size_t threads, net::InheritedSockets* inherited);
 
 }  // namespace fairway::dns

@@ -16,18 +16,21 @@ namespace fairway::dns {
 namespace {
 
 constexpr size_t length_size = 2;
-constexpr size_t read_size = 16 * 1024;  // octets read from one connection before others have their turn
-constexpr uint8_t client_bits_v6 = 64;   // one subscriber
+constexpr size_t batch_size = 16 * 1024;  // octets of small answers that are handed on at once: a TLS record
+constexpr uint8_t client_bits_v6 = 64;    // one subscriber
 constexpr milliseconds accept_pause{100};
 
 // A turn's work in units of one small answer, about a microsecond and a half.
 constexpr uint32_t units_of_turn = 128;
 constexpr uint32_t units_of_connection = 32;  // for one connection, before the next in the queue
 constexpr uint32_t units_of_read = 1;
-constexpr size_t octets_of_unit = 1024;  // large answers count by their size
+constexpr uint32_t units_of_handshake_piece = 4;  // of which nothing followed yet
+constexpr size_t octets_of_unit = 1024;           // large answers count by their size
 constexpr int events_of_turn = 32;
 constexpr int accepts_of_turn = 16;
 constexpr int expired_of_turn = 32;
+constexpr uint32_t turns_held_back = 4;
+constexpr uint32_t client_share = 4;  // one client has at most this part of the half-open handshakes
 constexpr int reads_of_lingering = 4;
 
 IpAddress client_of(const IpAddress& peer) {
@@ -56,13 +59,21 @@ struct TcpConnections::Watched {
 };
 
 struct TcpConnections::Listener : Watched {
-    explicit Listener(int socket) noexcept : Watched(Kind::listener), fd(socket) {}
+    Listener(int socket, Transport carried) noexcept
+        : Watched(Kind::listener), fd(socket), transport(carried) {}
     int fd;
+    Transport transport;
 };
 
 struct TcpConnections::Connection : Watched {
-    Connection(UniqueFd socket, const IpAddress& from, size_t max_message)
-        : Watched(Kind::connection), channel(std::move(socket)), peer(from), framing(max_message) {}
+    /// Under TLS where there is a `context`.
+    Connection(UniqueFd socket, const std::shared_ptr<const net::TlsServerContext>& context,
+               const net::TlsTicketKeys* keys, const IpAddress& from, size_t max_message, Stage first)
+        : Watched(Kind::connection),
+          channel(std::move(socket), context, keys),
+          peer(from),
+          framing(max_message),
+          stage(first) {}
 
     TcpChannel channel;
     IpAddress peer;
@@ -72,7 +83,9 @@ struct TcpConnections::Connection : Watched {
     bool peer_is_done = false;               // has closed its side; what it asked before is still answered
     uint32_t events = 0;   // that epoll told of and that wait for this connection's piece of a turn
     uint32_t watched = 0;  // epoll events
-    MonotonicTime active;  // last whole question, or last time all answers had been taken
+    Stage stage;
+    MonotonicTime active;  // since when it is where it is in the list of its stage
+    size_t accounted = 0;  // of queued_
     List::iterator self;
     std::list<Connection*>::iterator in_client;
     std::list<Connection*>::iterator in_queue;  // of ready_ or resting_
@@ -89,22 +102,27 @@ struct TcpConnections::Turn {
     int accepts_left = accepts_of_turn;  // of their own, so that no flood of newcomers starves who is there
 };
 
-TcpConnections::TcpConnections(const ServerLimits& limits, WorkerCounters& counters)
+TcpConnections::TcpConnections(const ServerLimits& limits, WorkerCounters& counters,
+                               const net::TlsServerSupply* tls)
     : epoll_(epoll_create1(EPOLL_CLOEXEC)),
       limits_(limits),
       counters_(counters),
       spare_(open_spare()),
-      scratch_(std::max(read_size, length_size + Answerer::max_tcp_answer)) {
+      scratch_(TcpChannel::scratch_size),
+      batch_(batch_size + length_size + Answerer::max_tcp_answer) {
+    if (tls != nullptr) {
+        tls_.emplace(tls->context);
+        tickets_ = &tls->tickets;
+    }
     if (!epoll_) throw std::system_error(errno, std::generic_category(), "cannot wait for TCP connections");
 }
 
 TcpConnections::~TcpConnections() {
-    while (close_oldest()) {
-    }
+    for_each([this](Connection& connection) { close(connection); });
 }
 
-void TcpConnections::listen(int listener) {
-    listeners_.emplace_back(listener);
+void TcpConnections::listen(int listener, Transport transport) {
+    listeners_.emplace_back(listener, transport);
     epoll_event event{};
     event.events = EPOLLIN;
     event.data.ptr = static_cast<Watched*>(&listeners_.back());
@@ -136,40 +154,38 @@ void TcpConnections::adopt(HandedConnection handed, MonotonicTime now) {
     if (getpeername(handed.fd.get(), reinterpret_cast<sockaddr*>(&from), &size) != 0) return;
     const auto peer = SocketAddress::from_sockaddr(reinterpret_cast<const sockaddr*>(&from));
     if (!peer) return;
-    const int fd = handed.fd.get();
-    add(std::move(handed.fd), peer->address, now);
-    if (handed.unread.empty() || connections_.empty() || connections_.back().channel.fd() != fd) return;
-    Connection& connection = connections_.back();
-    connection.framing.append(handed.unread);
-    make_ready(connection, 0);
+    Connection* connection = add(std::move(handed.fd), peer->address, Transport::tcp, now);
+    if (connection == nullptr || handed.unread.empty()) return;
+    connection->framing.append(handed.unread);
+    make_ready(*connection, 0);
 }
 
 std::vector<HandedConnection> TcpConnections::leave() {
     stop_listening();
     std::vector<HandedConnection> handed;
-    for (auto at = connections_.begin(); at != connections_.end();) {
-        Connection& connection = *at++;
-        if (connection.stream != nullptr || connection.peer_is_done || connection.framing.failed() ||
-            connection.channel.unsent() > 0) {
+    for_each([&](Connection& connection) {
+        // The state of a TLS session cannot be given away.
+        if (connection.channel.is_tls() || connection.stream != nullptr || connection.peer_is_done ||
+            connection.framing.failed() || connection.channel.unsent() > 0) {
             make_ready(connection, 0);
-            continue;
+            return;
         }
         UniqueFd copy(fcntl(connection.channel.fd(), F_DUPFD_CLOEXEC, 3));
         if (!copy) {  // no descriptors left
             make_ready(connection, EPOLLIN);
-            continue;
+            return;
         }
         (void)epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, connection.channel.fd(), nullptr);
         const ByteSpan rest = connection.framing.rest();
         handed.push_back({std::move(copy), std::vector<uint8_t>(rest.begin(), rest.end())});
         close(connection);
-    }
+    });
     return handed;
 }
 
 void TcpConnections::finish() {
     stop_listening();
-    for (Connection& connection : connections_) make_ready(connection, EPOLLIN);
+    for_each([this](Connection& connection) { make_ready(connection, EPOLLIN); });
 }
 
 void TcpConnections::turn(const std::shared_ptr<const Serving>& serving, Answerer& answerer,
@@ -184,18 +200,28 @@ void TcpConnections::turn(const std::shared_ptr<const Serving>& serving, Answere
     for (int i = 0; i < count; ++i) {
         const epoll_event& event = events[static_cast<size_t>(i)];
         auto* watched = static_cast<Watched*>(event.data.ptr);
-        if (watched->kind == Watched::Kind::listener)
-            accept(static_cast<Listener&>(*watched), turn);
-        else
+        if (watched->kind == Watched::Kind::connection)
             make_ready(static_cast<Connection&>(*watched), event.events);
     }
     // Who is not through goes to the end of the queue.
     while (turn.left > 0 && !ready_.empty()) serve(*ready_.front(), turn);
+    // Newcomers last: they may take the places of those who were silent, not of those who were not heard.
+    for (int i = 0; i < count; ++i) {
+        auto* watched = static_cast<Watched*>(events[static_cast<size_t>(i)].data.ptr);
+        if (watched->kind == Watched::Kind::listener) accept(static_cast<Listener&>(*watched), turn);
+    }
     expire(now);
     closed_.clear();
 }
 
 void TcpConnections::accept(Listener& listener, Turn& turn) {
+    // While handshakes wait for their turn, newcomers wait in the kernel's queue, where nobody pushes them
+    // out; all but a few, because clients that trickle always make some wait.
+    if (listener.transport == Transport::tls && ready_handshakes_ > 0) {
+        if (++held_back_ < turns_held_back) return;
+        held_back_ = 0;
+        turn.accepts_left = std::min(turn.accepts_left, 1);
+    }
     for (; turn.accepts_left > 0; --turn.accepts_left) {
         sockaddr_storage from{};
         socklen_t size = sizeof from;
@@ -203,7 +229,7 @@ void TcpConnections::accept(Listener& listener, Turn& turn) {
             accept4(listener.fd, reinterpret_cast<sockaddr*>(&from), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
         if (fd) {
             const auto peer = SocketAddress::from_sockaddr(reinterpret_cast<const sockaddr*>(&from));
-            if (peer) add(std::move(fd), peer->address, turn.now);
+            if (peer) (void)add(std::move(fd), peer->address, listener.transport, turn.now);
             continue;
         }
         switch (errno) {
@@ -213,8 +239,8 @@ void TcpConnections::accept(Listener& listener, Turn& turn) {
             case ENFILE: {
                 // Room is made as for the connection limit. With nothing of ours to close, the newcomer is
                 // turned away, or the listener would stay readable and spin.
-                if (close_oldest()) {
-                    counters_.connections_closed_for_room.add();
+                if (Connection* victim = least_wanted(); victim != nullptr) {
+                    close_for_room(victim);
                     continue;
                 }
                 spare_.reset();
@@ -239,57 +265,127 @@ void TcpConnections::accept(Listener& listener, Turn& turn) {
     }
 }
 
-void TcpConnections::add(UniqueFd fd, const IpAddress& peer, MonotonicTime now) {
-    const auto known = clients_.find(client_of(peer));
-    if (known != clients_.end() && known->second.connections.size() >= limits_.connections_per_client) {
-        close(*known->second.connections.front());
-        counters_.connections_closed_for_room.add();
+TcpConnections::Connection* TcpConnections::add(UniqueFd fd, const IpAddress& peer, Transport transport,
+                                                MonotonicTime now) {
+    std::shared_ptr<const net::TlsServerContext> context;
+    if (transport == Transport::tls) {
+        context = tls_->shared();
+        if (context == nullptr) {
+            counters_.tls_failures.add();
+            return nullptr;
+        }
     }
-    if (connections_.size() >= limits_.connections && close_oldest())
-        counters_.connections_closed_for_room.add();
-
+    make_room(peer, transport);
     const int on = 1;
     (void)setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    connections_.emplace_back(std::move(fd), peer, limits_.question);
-    Connection& connection = connections_.back();
-    connection.self = std::prev(connections_.end());
+    const Stage stage = transport == Transport::tls ? Stage::handshaking : Stage::silent;
+    List& list = of(stage);
+    list.emplace_back(std::move(fd), context, tickets_, peer, limits_.question, stage);
+    Connection& connection = list.back();
+    connection.self = std::prev(list.end());
     connection.active = now;
-    auto& of_client = clients_[client_of(peer)].connections;
+    auto& of_client = of(clients_[client_of(peer)], stage);
     connection.in_client = of_client.insert(of_client.end(), &connection);
     connection.in_queue = resting_.insert(resting_.end(), &connection);
     counters_.connections_accepted.add();
     counters_.connections_open.add();
+    if (transport == Transport::tls) counters_.tls_connections_open.add();
 
     epoll_event event{};
     event.events = EPOLLIN;
     event.data.ptr = static_cast<Watched*>(&connection);
     connection.watched = event.events;
-    if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, connection.channel.fd(), &event) != 0) close(connection);
+    if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, connection.channel.fd(), &event) == 0) return &connection;
+    close(connection);
+    return nullptr;
+}
+
+void TcpConnections::make_room(const IpAddress& peer, Transport transport) {
+    const bool shakes_hands = transport == Transport::tls;
+    if (const auto known = clients_.find(client_of(peer)); known != clients_.end()) {
+        Client& client = known->second;
+        const size_t most_handshakes = std::max(1U, limits_.handshakes / client_share);
+        if (shakes_hands && client.handshaking.size() >= most_handshakes)
+            close_for_room(client.handshaking.front());
+        else if (client.size() >= limits_.connections_per_client)
+            close_for_room(oldest(client));
+    }
+    if (shakes_hands && of(Stage::handshaking).size() >= limits_.handshakes)
+        close_for_room(&of(Stage::handshaking).front());
+    if (size() >= limits_.connections) close_for_room(least_wanted());
+}
+
+void TcpConnections::close_for_room(Connection* connection) {
+    if (connection == nullptr) return;
+    close(*connection);
+    counters_.connections_closed_for_room.add();
+}
+
+void TcpConnections::for_each(const std::function<void(Connection&)>& visit) {
+    for (List& list : connections_) {
+        for (auto at = list.begin(); at != list.end();) visit(*at++);  // it may go
+    }
+}
+
+size_t TcpConnections::size() const noexcept {
+    size_t sum = 0;
+    for (const List& list : connections_) sum += list.size();
+    return sum;
+}
+
+TcpConnections::Connection* TcpConnections::oldest(std::initializer_list<Stage> among) {
+    Connection* found = nullptr;
+    for (const Stage stage : among) {
+        List& list = of(stage);
+        if (!list.empty() && (found == nullptr || list.front().active < found->active)) found = &list.front();
+    }
+    return found;
+}
+
+TcpConnections::Connection* TcpConnections::oldest(const Client& client) {
+    if (client.handshaking.empty()) return client.others.front();
+    if (client.others.empty()) return client.handshaking.front();
+    return client.others.front()->active < client.handshaking.front()->active ? client.others.front()
+                                                                              : client.handshaking.front();
+}
+
+TcpConnections::Connection* TcpConnections::least_wanted() {
+    const size_t never_asked = of(Stage::handshaking).size() + of(Stage::silent).size();
+    return 2 * never_asked > limits_.connections ? oldest({Stage::handshaking, Stage::silent})
+                                                 : oldest({Stage::handshaking, Stage::silent, Stage::asked});
 }
 
 void TcpConnections::close(Connection& connection) {
     if (!connection.channel.is_open()) return;
+    if (connection.stage == Stage::handshaking) counters_.tls_failures.add();
+    if (connection.channel.is_tls()) counters_.tls_connections_open.subtract(1);
     connection.channel.close();
     end_stream(connection);
+    queued_ -= connection.accounted;
     const auto client = clients_.find(client_of(connection.peer));
-    client->second.connections.erase(connection.in_client);
-    if (client->second.connections.empty()) clients_.erase(client);
-    (connection.is_ready ? ready_ : resting_).erase(connection.in_queue);
-    closed_.splice(closed_.end(), connections_, connection.self);
+    of(client->second, connection.stage).erase(connection.in_client);
+    if (client->second.size() == 0) clients_.erase(client);
+    rest(connection);
+    resting_.erase(connection.in_queue);
+    closed_.splice(closed_.end(), of(connection.stage), connection.self);
     counters_.connections_open.subtract(1);
 }
 
-bool TcpConnections::close_oldest() {
-    if (connections_.empty()) return false;
-    close(connections_.front());
-    return true;
+void TcpConnections::move(Connection& connection, Stage to, MonotonicTime now) {
+    List& list = of(to);
+    list.splice(list.end(), of(connection.stage), connection.self);
+    Client& client = clients_.find(client_of(connection.peer))->second;
+    std::list<Connection*>& of_client = of(client, to);
+    of_client.splice(of_client.end(), of(client, connection.stage), connection.in_client);
+    connection.stage = to;
+    connection.active = now;
 }
 
-void TcpConnections::touch(Connection& connection, MonotonicTime now) {
-    connection.active = now;
-    connections_.splice(connections_.end(), connections_, connection.self);
-    auto& of_client = clients_.find(client_of(connection.peer))->second.connections;
-    of_client.splice(of_client.end(), of_client, connection.in_client);
+void TcpConnections::account(Connection& connection) noexcept {
+    const size_t unsent = connection.channel.unsent();
+    queued_ += unsent;
+    queued_ -= connection.accounted;
+    connection.accounted = unsent;
 }
 
 void TcpConnections::make_ready(Connection& connection, uint32_t events) {
@@ -299,11 +395,18 @@ void TcpConnections::make_ready(Connection& connection, uint32_t events) {
     if (connection.is_ready) return;
     ready_.splice(ready_.end(), resting_, connection.in_queue);
     connection.is_ready = true;
+    if (connection.stage == Stage::handshaking) ++ready_handshakes_;
+}
+
+void TcpConnections::rest(Connection& connection) {
+    if (!connection.is_ready) return;
+    resting_.splice(resting_.end(), ready_, connection.in_queue);
+    connection.is_ready = false;
+    if (connection.stage == Stage::handshaking) --ready_handshakes_;
 }
 
 void TcpConnections::serve(Connection& connection, Turn& turn) {
-    resting_.splice(resting_.end(), ready_, connection.in_queue);
-    connection.is_ready = false;
+    rest(connection);
     if (!advance(connection, turn) || !watch(connection)) close(connection);
 }
 
@@ -319,21 +422,23 @@ bool TcpConnections::advance(Connection& connection, Turn& turn) {
     bool good = (events & EPOLLERR) == 0 && flush(connection, turn.now);
     while (good && left > 0) {
         const Stopped stopped = answer_some(connection, turn, left);
-        good = stopped != Stopped::broken && flush(connection, turn.now);
+        good = flush(connection, turn.now) && stopped != Stopped::broken;
         if (!good || is_full(connection)) break;
         // Questions may wait in the buffer that stopped at the full queue, of which no event will tell.
         if (stopped != Stopped::idle) continue;
         // More are read when those before them have been answered, once a turn.
         if (!may_read || connection.framing.failed()) break;
         may_read = false;
-        spend(left, units_of_read);
-        const auto read = connection.channel.read(std::span(scratch_).first(read_size), connection.framing);
-        good = read != TcpChannel::Read::broken;
-        connection.peer_is_done = read == TcpChannel::Read::end;
+        good = read(connection, turn, left);
     }
     spend(turn.left, std::max(uint32_t{1}, share - left));
+    account(connection);
     const bool has_unsent = connection.channel.unsent() > 0;
     if (!good || (connection.framing.failed() && !has_unsent)) return false;
+    if (has_unsent && queued_ >= limits_.queued) {
+        counters_.connections_closed_for_room.add();
+        return false;
+    }
     if (left == 0 && !is_full(connection)) {
         make_ready(connection, 0);
         return true;
@@ -343,7 +448,7 @@ bool TcpConnections::advance(Connection& connection, Turn& turn) {
 }
 
 bool TcpConnections::linger(Connection& connection) {
-    if (!std::exchange(connection.lingers, true)) (void)shutdown(connection.channel.fd(), SHUT_WR);
+    if (!std::exchange(connection.lingers, true)) connection.channel.end();
     ssize_t count = 0;
     for (int i = 0; i < reads_of_lingering; ++i) {
         count = recv(connection.channel.fd(), scratch_.data(), scratch_.size(), 0);
@@ -352,11 +457,42 @@ bool TcpConnections::linger(Connection& connection) {
     return count > 0 || (count < 0 && (errno == EAGAIN || errno == EINTR));
 }
 
+bool TcpConnections::read(Connection& connection, Turn& turn, uint32_t& left) {
+    TcpChannel& channel = connection.channel;
+    const bool was_handshaking = channel.is_handshaking();
+    const size_t unsent = channel.unsent();
+    const TcpChannel::Read read = channel.read(scratch_, connection.framing);
+    connection.peer_is_done = read == TcpChannel::Read::end;
+    if (!was_handshaking) {
+        spend(left, units_of_read);
+        return read != TcpChannel::Read::broken;
+    }
+    // What made the library speak has cost a private key's operation, or nearly as much.
+    if (channel.unsent() != unsent || read == TcpChannel::Read::broken)
+        turn.left = 0;
+    else
+        spend(left, units_of_handshake_piece);
+    if (read == TcpChannel::Read::broken || !flush(connection, turn.now)) return false;
+    if (channel.is_handshaking()) return read == TcpChannel::Read::good;
+    counters_.tls_handshakes.add();
+    if (channel.is_resumed()) counters_.tls_resumptions.add();
+    move(connection, Stage::silent, turn.now);
+    return true;
+}
+
 TcpConnections::Stopped TcpConnections::answer_some(Connection& connection, Turn& turn, uint32_t& left) {
+    size_t used = 0;  // of batch_
+    const auto hand_on = [&] {
+        if (used > 0) connection.channel.write(std::span(batch_).first(std::exchange(used, 0)));
+    };
+    Stopped stopped = Stopped::queue_is_full;
     // A reader that does not keep up is not asked for more questions.
-    while (!is_full(connection)) {
-        if (left == 0) return Stopped::turn_is_over;
-        const auto room = std::span(scratch_).subspan(length_size, Answerer::max_tcp_answer);
+    while (!is_full(connection, used)) {
+        if (left == 0) {
+            stopped = Stopped::turn_is_over;
+            break;
+        }
+        const auto room = std::span(batch_).subspan(used + length_size, Answerer::max_tcp_answer);
         size_t size = 0;
         if (connection.stream != nullptr) {
             size = connection.stream->next(room.first(ResponseStream::max_message), turn.unix_seconds);
@@ -366,24 +502,33 @@ TcpConnections::Stopped TcpConnections::answer_some(Connection& connection, Turn
             }
         } else {
             const auto message = connection.framing.next();
-            if (!message) return Stopped::idle;
+            if (!message) {
+                stopped = Stopped::idle;
+                break;
+            }
             size = answer(connection, *message, turn, room);
-            if (size == 0) return Stopped::broken;  // what is no question over TCP is no accident
+            // What is no question over TCP is no accident.
+            if (size == 0) {
+                stopped = Stopped::broken;
+                break;
+            }
         }
-        scratch_[0] = static_cast<uint8_t>(size >> 8);
-        scratch_[1] = static_cast<uint8_t>(size);
-        connection.channel.write(std::span(scratch_).first(length_size + size));
+        batch_[used] = static_cast<uint8_t>(size >> 8);
+        batch_[used + 1] = static_cast<uint8_t>(size);
+        used += length_size + size;
         spend(left, units_of_answer(size));
+        if (used >= batch_size) hand_on();
     }
-    return Stopped::queue_is_full;
+    hand_on();
+    return stopped;
 }
 
 size_t TcpConnections::answer(Connection& connection, ByteSpan message, Turn& turn, std::span<uint8_t> room) {
-    touch(connection, turn.now);
+    move(connection, Stage::asked, turn.now);
     Request request;
     request.message = message;
     request.source = connection.peer;
-    request.transport = Transport::tcp;
+    request.transport = connection.channel.is_tls() ? Transport::tls : Transport::tcp;
     request.unix_seconds = turn.unix_seconds;
     request.keepalive = static_cast<uint16_t>(idle_time().count() / 100);
     request.streams_left = limits_.streams - std::min<size_t>(limits_.streams, streaming_.size());
@@ -403,8 +548,9 @@ void TcpConnections::end_stream(Connection& connection) {
     std::erase(streaming_, &connection);
 }
 
-bool TcpConnections::is_full(const Connection& connection) const noexcept {
-    return connection.channel.unsent() >= limits_.write_queue;
+bool TcpConnections::is_full(const Connection& connection, size_t more) const noexcept {
+    const size_t limit = 2 * queued_ < limits_.queued ? limits_.write_queue : 1;
+    return connection.channel.unsent() + more >= limit;
 }
 
 bool TcpConnections::flush(Connection& connection, MonotonicTime now) {
@@ -413,7 +559,8 @@ bool TcpConnections::flush(Connection& connection, MonotonicTime now) {
     if (!connection.channel.flush()) return false;
     const size_t after = connection.channel.unsent();
     // The queue of a stream may never be empty; whether the whole takes too long is another question.
-    if (after == 0 || (connection.stream != nullptr && after < before)) touch(connection, now);
+    const bool is_moving = after == 0 || (connection.stream != nullptr && after < before);
+    if (is_moving && connection.stage == Stage::asked) move(connection, Stage::asked, now);
     return true;
 }
 
@@ -435,29 +582,38 @@ bool TcpConnections::watch(Connection& connection) {
 milliseconds TcpConnections::idle_time() const noexcept {
     // Full patience up to half of the connections, then less in proportion (RFC 7766 section 6.2.3 leaves it
     // to us).
-    const auto count = static_cast<int64_t>(connections_.size());
+    const auto count = static_cast<int64_t>(size());
     const auto most = static_cast<int64_t>(limits_.connections);
     const int64_t above = std::max<int64_t>(0, 2 * count - most);
     const auto span = limits_.idle - limits_.idle_least;
     return std::max(limits_.idle_least, limits_.idle - span * above / std::max<int64_t>(1, most));
 }
 
+milliseconds TcpConnections::patience(Stage stage) const noexcept {
+    return stage == Stage::handshaking ? std::min(limits_.handshake, idle_time()) : idle_time();
+}
+
 void TcpConnections::expire(MonotonicTime now) {
-    for (int i = 0; i < expired_of_turn; ++i) {
-        if (connections_.empty() || now - connections_.front().active < idle_time()) break;
-        close(connections_.front());
-        counters_.connections_closed_idle.add();
+    // A few a turn: thousands may be due at once.
+    int left = expired_of_turn;
+    for (const Stage stage : {Stage::handshaking, Stage::silent, Stage::asked}) {
+        for (List& list = of(stage); left > 0 && !list.empty(); --left) {
+            if (now - list.front().active < patience(stage)) break;
+            close(list.front());
+            counters_.connections_closed_idle.add();
+        }
     }
     while (!streaming_.empty() && now >= streaming_.front()->stream_end) close(*streaming_.front());
 }
 
 std::optional<MonotonicTime> TcpConnections::deadline() const {
     std::optional<MonotonicTime> first = resume_;
-    if (!connections_.empty()) {
-        const MonotonicTime idle = connections_.front().active + idle_time();
-        first = first ? std::min(*first, idle) : idle;
+    const auto note = [&first](MonotonicTime time) { first = first ? std::min(*first, time) : time; };
+    for (const Stage stage : {Stage::handshaking, Stage::silent, Stage::asked}) {
+        const List& list = connections_[static_cast<size_t>(stage)];
+        if (!list.empty()) note(list.front().active + patience(stage));
     }
-    if (!streaming_.empty()) first = std::min(*first, streaming_.front()->stream_end);
+    if (!streaming_.empty()) note(streaming_.front()->stream_end);
     return first;
 }
 

@@ -1,14 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// DNS over TCP (RFC 7766) for one worker: its connections, their limits and timeouts. Everything is bounded:
-// how many connections there are, how long one may be idle or trickle, how much a slow reader may leave
-// unread, and how much work is done before UDP has its turn again.
+// DNS over TCP (RFC 7766) and over TLS (RFC 7858) for one worker: its connections, their limits and timeouts.
+// Everything is bounded: how many connections and half-open handshakes there are, how long one may be idle or
+// trickle, how much a slow reader and all of them together may leave unread, and how much work is done before
+// UDP has its turn again.
 //
 // The connections have an epoll of their own inside the worker's, so that thousands of them that are ready
 // never stand between the worker and its UDP sockets. Those that have work wait in a queue, and each gets a
-// piece of the turn: a long pipeline does not hold up the connections behind it.
+// piece of the turn: a long pipeline does not hold up the connections behind it, and a handshake, which may
+// cost as much as a thousand answers, ends the turn.
+//
+// Who must make room for a newcomer: first the client itself, when it has too many connections or too many
+// of the half-open handshakes; then, while those who
+// never asked anything hold more than half of the places, the oldest of them; then who was idle longest.
 
+#include <array>
 #include <cstdint>
+#include <functional>
+#include <initializer_list>
 #include <list>
 #include <memory>
 #include <optional>
@@ -27,15 +36,16 @@ namespace fairway::dns {
 
 class TcpConnections {
   public:
-    /// `limits` are this worker's share. Throws std::system_error when the kernel gives no epoll.
-    TcpConnections(const ServerLimits& limits, WorkerCounters& counters);
+    /// `limits` are this worker's share; `tls` is what connections under TLS begin with, or null. Throws
+    /// std::system_error when the kernel gives no epoll.
+    TcpConnections(const ServerLimits& limits, WorkerCounters& counters, const net::TlsServerSupply* tls);
     ~TcpConnections();
     TcpConnections(const TcpConnections&) = delete;
     TcpConnections& operator=(const TcpConnections&) = delete;
 
-    /// Takes connections from this listening socket from now on; it must stay open. Throws
-    /// std::system_error.
-    void listen(int listener);
+    /// Takes connections from this listening socket from now on; it must stay open. While there is no
+    /// certificate, those for TLS are closed at once. Throws std::system_error.
+    void listen(int listener, Transport transport);
 
     /// Readable when a turn() is due.
     [[nodiscard]] int fd() const noexcept { return epoll_.get(); }
@@ -58,7 +68,7 @@ class TcpConnections {
     [[nodiscard]] std::vector<HandedConnection> leave();
     /// Stops listening; what has been asked is read and answered in the following turns, then all end.
     void finish();
-    [[nodiscard]] bool is_empty() const noexcept { return connections_.empty(); }
+    [[nodiscard]] bool is_empty() const noexcept { return size() == 0; }
 
   private:
     struct Watched;
@@ -66,18 +76,38 @@ class TcpConnections {
     struct Connection;
     struct Turn;
     using List = std::list<Connection>;
+    enum class Stage : uint8_t {
+        handshaking,  // since it was accepted
+        silent,       // has asked nothing yet; since it could
+        asked,        // since its last whole question, or since it took all its answers
+    };
     struct Client {
-        std::list<Connection*> connections;  // idle longest first
+        // Those there longest first.
+        std::list<Connection*> handshaking, others;
+        [[nodiscard]] size_t size() const noexcept { return handshaking.size() + others.size(); }
     };
 
     void accept(Listener& listener, Turn& turn);
     void set_listeners(uint32_t events);
     void stop_listening();
-    void add(UniqueFd fd, const IpAddress& peer, MonotonicTime now);
+    Connection* add(UniqueFd fd, const IpAddress& peer, Transport transport, MonotonicTime now);
+    void make_room(const IpAddress& peer, Transport transport);
+    void close_for_room(Connection* connection);
     void close(Connection& connection);
-    bool close_oldest();
-    void touch(Connection& connection, MonotonicTime now);
+    /// Who goes when somebody must; null when nobody is there.
+    [[nodiscard]] Connection* least_wanted();
+    [[nodiscard]] static Connection* oldest(const Client& client);
+    [[nodiscard]] Connection* oldest(std::initializer_list<Stage> among);
+    void for_each(const std::function<void(Connection&)>& visit);
+    [[nodiscard]] size_t size() const noexcept;
+    [[nodiscard]] static std::list<Connection*>& of(Client& client, Stage stage) noexcept {
+        return stage == Stage::handshaking ? client.handshaking : client.others;
+    }
+    [[nodiscard]] List& of(Stage stage) noexcept { return connections_[static_cast<size_t>(stage)]; }
+    void move(Connection& connection, Stage to, MonotonicTime now);
+    void account(Connection& connection) noexcept;
     void make_ready(Connection& connection, uint32_t events);
+    void rest(Connection& connection);
     void serve(Connection& connection, Turn& turn);
     bool advance(Connection& connection, Turn& turn);
     /// Ends one that has its answers: our side is closed, and what still comes is thrown away until the peer
@@ -86,13 +116,15 @@ class TcpConnections {
     bool linger(Connection& connection);
     enum class Stopped : uint8_t { idle, queue_is_full, turn_is_over, broken };
     Stopped answer_some(Connection& connection, Turn& turn, uint32_t& left);
-    [[nodiscard]] bool is_full(const Connection& connection) const noexcept;
+    [[nodiscard]] bool is_full(const Connection& connection, size_t more = 0) const noexcept;
+    bool read(Connection& connection, Turn& turn, uint32_t& left);
     size_t answer(Connection& connection, ByteSpan message, Turn& turn, std::span<uint8_t> room);
     void end_stream(Connection& connection);
     bool flush(Connection& connection, MonotonicTime now);
     bool watch(Connection& connection);
     void expire(MonotonicTime now);
     [[nodiscard]] milliseconds idle_time() const noexcept;
+    [[nodiscard]] milliseconds patience(Stage stage) const noexcept;
 
     UniqueFd epoll_;
     ServerLimits limits_;
@@ -100,15 +132,21 @@ class TcpConnections {
     std::list<Listener> listeners_;
     /// Listeners that ran into a lack of memory rest until then; level-triggered epoll would spin.
     std::optional<MonotonicTime> resume_;
-    List connections_;                    // idle longest first
+    std::array<List, 3> connections_;     // by Stage, those there longest first
     List closed_;                         // kept while events of this turn may still name them
     std::list<Connection*> ready_;        // has work, in the order in which it came
     std::list<Connection*> resting_;      // has none
     std::vector<Connection*> streaming_;  // in the order in which their streams began
     std::unordered_map<IpAddress, Client> clients_;
-    bool ending_ = false;  // no new questions: who has its answers is closed
-    UniqueFd spare_;       // given up for a moment when there are no file descriptors left
-    std::vector<uint8_t> scratch_;
+    bool ending_ = false;           // no new questions: who has its answers is closed
+    UniqueFd spare_;                // given up for a moment when there are no file descriptors left
+    std::vector<uint8_t> scratch_;  // what is read
+    std::vector<uint8_t> batch_;    // answers that go out together
+    size_t ready_handshakes_ = 0;   // of ready_
+    uint32_t held_back_ = 0;        // turns in which newcomers waited for handshakes
+    size_t queued_ = 0;             // octets of answers that the kernel has not taken, all together
+    std::optional<Published<net::TlsServerContext>::Reader> tls_;
+    const net::TlsTicketKeys* tickets_ = nullptr;
 };
 
 }  // namespace fairway::dns

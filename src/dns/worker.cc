@@ -35,7 +35,7 @@ uint32_t unix_seconds_now() noexcept {
 }  // namespace
 
 Worker::Worker(std::vector<ListenSocket> sockets, const ServerLimits& limits,
-               const Published<Serving>& serving)
+               const Published<Serving>& serving, const net::TlsServerSupply* tls)
     : sockets_(std::move(sockets)),
       serving_(serving),
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
@@ -46,7 +46,7 @@ Worker::Worker(std::vector<ListenSocket> sockets, const ServerLimits& limits,
       answerer_(cached_answers) {
     if (!epoll_ || !wake_)
         throw std::system_error(errno, std::generic_category(), "cannot start a DNS worker");
-    connections_ = std::make_unique<TcpConnections>(limits, *counters_);
+    connections_ = std::make_unique<TcpConnections>(limits, *counters_, tls);
     watch(wake_.get(), &wake_, EPOLLIN);
     watch(connections_->fd(), connections_.get(), EPOLLIN);
     for (ListenSocket& socket : sockets_) {
@@ -54,7 +54,7 @@ Worker::Worker(std::vector<ListenSocket> sockets, const ServerLimits& limits,
             // One of those who share it is woken, not all.
             watch(socket.fd.get(), &socket.fd, socket.shared ? EPOLLIN | EPOLLEXCLUSIVE : EPOLLIN);
         else
-            connections_->listen(socket.fd.get());
+            connections_->listen(socket.fd.get(), socket.transport);
     }
 }
 
@@ -116,7 +116,8 @@ void Worker::offer(std::vector<net::OfferedSocket>& sockets) const {
     for (const ListenSocket& socket : sockets_) {
         if (socket.copy) continue;
         sockets.push_back(
-            {"dns", socket.transport == Transport::udp ? net::SocketKind::datagram : net::SocketKind::stream,
+            {std::string(socket_purpose(socket.transport)),
+             socket.transport == Transport::udp ? net::SocketKind::datagram : net::SocketKind::stream,
              socket.address, socket.fd.get(), socket.held_elsewhere});
     }
 }

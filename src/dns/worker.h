@@ -22,8 +22,10 @@ namespace fairway::dns {
 
 class Worker {
   public:
-    /// `limits` are this worker's share. Throws std::system_error when the kernel gives no epoll or eventfd.
-    Worker(std::vector<ListenSocket> sockets, const ServerLimits& limits, const Published<Serving>& serving);
+    /// `limits` are this worker's share; `tls` is what TLS connections begin with, null where there is no
+    /// socket for them. Throws std::system_error when the kernel gives no epoll or eventfd.
+    Worker(std::vector<ListenSocket> sockets, const ServerLimits& limits, const Published<Serving>& serving,
+           const net::TlsServerSupply* tls);
     ~Worker();
     Worker(const Worker&) = delete;
     Worker& operator=(const Worker&) = delete;

@@ -11,6 +11,7 @@
 #include <system_error>
 
 #include "base/text.h"
+#include "net/library_error.h"
 #include "net/tls.h"
 
 namespace fairway::net {
@@ -22,28 +23,12 @@ namespace {
 constexpr std::array system_bundles{"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
                                     "/etc/ssl/cert.pem"};
 
-std::string library_error() {
-    const unsigned long code = ERR_peek_error();
-    const char* text = ERR_reason_error_string(code);
-    std::string reason = ERR_SYSTEM_ERROR(code) ? std::generic_category().message(ERR_GET_REASON(code))
-                         : text == nullptr      ? "unknown error"
-                                                : text;
-    reason = ascii_lower(reason);
-    ERR_clear_error();
-    return reason;
-}
-
 std::string system_authorities() {
     if (const char* chosen = std::getenv(X509_get_default_cert_file_env()); chosen != nullptr) return chosen;
     std::error_code ignored;
     for (const char* path : system_bundles)
         if (std::filesystem::exists(path, ignored)) return path;
     return X509_get_default_cert_file();
-}
-
-// OpenSSL would otherwise ask on the terminal.
-int no_password(char*, int, int, void*) {
-    return -1;
 }
 
 Result<std::optional<std::array<uint8_t, 32>>> decode_pin(const std::string& text) {
@@ -77,9 +62,10 @@ Result<void> use_client_certificate(SSL_CTX* context, const TlsProfile& profile)
         return fail("a client certificate needs both its certificate file and its key file");
     SSL_CTX_set_default_passwd_cb(context, no_password);
     if (SSL_CTX_use_certificate_chain_file(context, profile.cert_file.c_str()) != 1)
-        return fail("cannot read the client certificate from " + profile.cert_file + ": " + library_error());
+        return fail("cannot read the client certificate from " + profile.cert_file + ": " +
+                    take_library_error());
     if (SSL_CTX_use_PrivateKey_file(context, profile.key_file.c_str(), SSL_FILETYPE_PEM) != 1)
-        return fail("cannot use the client key of " + profile.key_file + ": " + library_error());
+        return fail("cannot use the client key of " + profile.key_file + ": " + take_library_error());
     return {};
 }
 
@@ -113,7 +99,7 @@ Result<X509_STORE*> TlsContexts::authorities(const std::string& file) {
     const std::unique_ptr<X509_STORE, decltype(&X509_STORE_free)> store(X509_STORE_new(), X509_STORE_free);
     if (store == nullptr) return fail("out of memory");
     if (X509_STORE_load_file(store.get(), path.c_str()) != 1)
-        return fail("cannot read certificate authorities from " + path + ": " + library_error());
+        return fail("cannot read certificate authorities from " + path + ": " + take_library_error());
     authorities_.emplace_back(file, store.get());
     X509_STORE_up_ref(store.get());
     return store.get();
@@ -133,7 +119,7 @@ Result<std::shared_ptr<const TlsContext>> TlsContexts::get(const TlsProfile& pro
     made->alpn_wire_ = std::move(*alpn);
 
     SSL_CTX* context = made->context_ = SSL_CTX_new(TLS_client_method());
-    if (context == nullptr) return fail("cannot make a TLS context: " + library_error());
+    if (context == nullptr) return fail("cannot make a TLS context: " + take_library_error());
     // All policy is set here: what the system's openssl.cnf says must not change what a monitor reports.
     const bool legacy = profile.min_version < TlsVersion::v1_2;
     SSL_CTX_clear_options(context, SSL_OP_LEGACY_SERVER_CONNECT);
@@ -145,12 +131,12 @@ Result<std::shared_ptr<const TlsContext>> TlsContexts::get(const TlsProfile& pro
     if (SSL_CTX_set_min_proto_version(context, static_cast<int>(profile.min_version)) != 1 ||
         SSL_CTX_set_max_proto_version(context, 0) != 1 ||
         SSL_CTX_set_cipher_list(context, legacy ? "DEFAULT:@SECLEVEL=0" : "DEFAULT:@SECLEVEL=2") != 1)
-        return fail("cannot set up a TLS context: " + library_error());
+        return fail("cannot set up a TLS context: " + take_library_error());
     // The setter of ALPN alone answers 0 for success.
     if (!made->alpn_wire_.empty() &&
         SSL_CTX_set_alpn_protos(context, reinterpret_cast<const unsigned char*>(made->alpn_wire_.data()),
                                 static_cast<unsigned>(made->alpn_wire_.size())) != 0)
-        return fail("cannot offer ALPN: " + library_error());
+        return fail("cannot offer ALPN: " + take_library_error());
     if (auto used = use_client_certificate(context, profile); !used) return tl::unexpected(used.error());
 
     // Without enforcement, authorities that cannot be read only mean that every chain is reported as unknown;

@@ -28,6 +28,7 @@ gateways = ["fra1"]
 inline constexpr std::string_view everything = R"toml(
 [server]
 listen = ["127.0.0.1:5300", "[::1]:5300", "192.0.2.1"]
+tls = { listen = ["192.0.2.1", "[::1]:8530"], cert = "dot.pem", key = "/etc/dot.key" }
 threads = 2
 xdp = { interfaces = ["eth0", "eth1"], mode = "native" }
 state = "state"

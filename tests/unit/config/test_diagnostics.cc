@@ -455,7 +455,24 @@ TEST_CASE("a server that answers nowhere is refused") {
     CHECK(complaints(R"toml([server]
 listen = []
 )toml") == R"out(
-f.toml: error: nothing would answer: server.listen is empty and there is no [pdns]
+f.toml: error: nothing would answer: server.listen is empty and there is no server.tls or [pdns]
+)out");
+}
+
+TEST_CASE("DNS over TLS needs a certificate, its key and addresses of its own") {
+    CHECK(complaints(R"toml([server]
+tls = { listen = [], certificate = "dot.pem" }
+)toml") == R"out(
+f.toml:15:7: error: the key "cert" is missing
+f.toml:15:7: error: the key "key" is missing
+f.toml:15:18: error: listen: it needs at least 1
+f.toml:15:22: error: unknown key "certificate"
+)out");
+    CHECK(complaints(R"toml([server]
+listen = ["192.0.2.1", "192.0.2.1:853", "192.0.2.1:0"]
+tls = { listen = ["192.0.2.1", "192.0.2.1:0"], cert = "dot.pem", key = "dot.key" }
+)toml") == R"out(
+f.toml:16:7: error: tls: 192.0.2.1:853 is in listen too
 )out");
 }
 
