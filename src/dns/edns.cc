@@ -2,6 +2,7 @@
 #include "dns/edns.h"
 
 #include <algorithm>
+#include <array>
 
 namespace fairway::dns {
 namespace {
@@ -99,7 +100,52 @@ size_t EdnsResponse::size() const noexcept {
     return total;
 }
 
+uint16_t EdnsResponse::flags() const noexcept {
+    return dnssec_ok ? do_bit : 0;
+}
+
+// Nearly all: written in one piece, without asking for room at every field.
+void EdnsResponse::write_ordinary(Writer& writer, Rcode rcode) const noexcept {
+    std::array<uint8_t, 64> bytes;
+    uint8_t* at = bytes.data();
+    const auto u16 = [&at](unsigned value) {
+        at[0] = static_cast<uint8_t>(value >> 8);
+        at[1] = static_cast<uint8_t>(value);
+        at += 2;
+    };
+    *at++ = 0;
+    u16(static_cast<uint16_t>(RecordType::opt));
+    u16(udp_size);
+    *at++ = static_cast<uint8_t>(static_cast<uint16_t>(rcode) >> 4);
+    *at++ = 0;  // VERSION
+    u16(flags());
+    uint8_t* const length = at;
+    u16(0);
+    if (has_cookie) {
+        u16(static_cast<uint16_t>(EdnsOption::cookie));
+        u16(static_cast<unsigned>(client_cookie.size() + server_cookie.size()));
+        at = std::copy(client_cookie.begin(), client_cookie.end(), at);
+        at = std::copy(server_cookie.begin(), server_cookie.end(), at);
+    }
+    if (subnet != nullptr) {
+        u16(static_cast<uint16_t>(EdnsOption::client_subnet));
+        u16(static_cast<unsigned>(4 + subnet->address.size()));
+        u16(subnet->family);
+        *at++ = subnet->source;
+        *at++ = scope;
+        at = std::copy(subnet->address.begin(), subnet->address.end(), at);
+    }
+    const auto size = static_cast<size_t>(at - bytes.data());
+    at = length;
+    u16(static_cast<unsigned>(size - fixed_size));
+    writer.bytes(ByteSpan(bytes).first(size));
+}
+
 void EdnsResponse::write(Writer& writer, Rcode rcode) const noexcept {
+    if (nsid.empty() && !keepalive && !error && !padding) {
+        write_ordinary(writer, rcode);
+        return;
+    }
     const auto option = [&writer](EdnsOption code, size_t length) {
         writer.u16(static_cast<uint16_t>(code));
         writer.u16(static_cast<uint16_t>(length));
@@ -109,7 +155,7 @@ void EdnsResponse::write(Writer& writer, Rcode rcode) const noexcept {
     writer.u16(udp_size);
     writer.u8(static_cast<uint8_t>(static_cast<uint16_t>(rcode) >> 4));
     writer.u8(0);  // VERSION
-    writer.u16(dnssec_ok ? do_bit : 0);
+    writer.u16(flags());
     writer.u16(static_cast<uint16_t>(size() - fixed_size));
     if (!nsid.empty()) {
         option(EdnsOption::nsid, nsid.size());

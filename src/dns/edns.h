@@ -67,6 +67,10 @@ struct EdnsResponse {
     /// Octets of the whole record.
     [[nodiscard]] size_t size() const noexcept;
     void write(Writer& writer, Rcode rcode) const noexcept;
+
+  private:
+    [[nodiscard]] uint16_t flags() const noexcept;
+    void write_ordinary(Writer& writer, Rcode rcode) const noexcept;
 };
 
 }  // namespace fairway::dns

@@ -331,13 +331,20 @@ size_t ResponseWriter::finish(const Query& query, uint16_t flags, Rcode rcode, c
         size = tail.position();
         ++counts_[static_cast<size_t>(Section::additional)];
     }
-    Writer header(out_.first(header_size));
-    header.u16(query.id);
     const auto opcode = static_cast<uint16_t>(static_cast<uint16_t>(query.opcode) << 11);
-    header.u16(static_cast<uint16_t>(flag::qr | opcode | flags | (query.recursion_desired ? flag::rd : 0) |
-                                     (static_cast<uint16_t>(rcode) & 0xf)));
-    header.u16(query.has_question ? 1 : 0);
-    for (const uint16_t count : counts_) header.u16(count);
+    const std::array<uint16_t, header_size / 2> header{
+        query.id,
+        static_cast<uint16_t>(flag::qr | opcode | flags | (query.recursion_desired ? flag::rd : 0) |
+                              (static_cast<uint16_t>(rcode) & 0xf)),
+        static_cast<uint16_t>(query.has_question ? 1 : 0),
+        counts_[0],
+        counts_[1],
+        counts_[2]};
+    uint8_t* at = out_.first(header_size).data();
+    for (const uint16_t field : header) {
+        *at++ = static_cast<uint8_t>(field >> 8);
+        *at++ = static_cast<uint8_t>(field);
+    }
     return size;
 }
 

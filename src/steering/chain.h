@@ -69,6 +69,19 @@ class ChainRun {
         return empty() || candidates_.front().gateway == candidates_.back().gateway;
     }
 
+    /// Whether any gateways, or any endpoints of one, are equally good so far: only then can ranking change
+    /// anything.
+    [[nodiscard]] bool has_ties() const noexcept {
+        for (size_t i = 1; i < candidates_.size(); ++i) {
+            const Candidate& a = candidates_[i - 1];
+            const Candidate& b = candidates_[i];
+            if (a.gateway == b.gateway ? a.endpoint_tier == b.endpoint_tier
+                                       : a.gateway_tier == b.gateway_tier)
+                return true;
+        }
+        return false;
+    }
+
     /// The outcome of one of the filter's facets for this client; makes the answer depend on its location.
     [[nodiscard]] std::span<const uint16_t> outcome(uint32_t facet);
     /// The hash of the client's block; makes the answer depend on the block.

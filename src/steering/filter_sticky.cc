@@ -23,7 +23,7 @@ class Sticky final : public Filter {
 
   private:
     void apply(ChainRun& run) const override {
-        if (run.candidates().size() < 2) return;
+        if (!run.has_ties()) return;
         const uint64_t block = run.client_block();
         run.rank_gateways([&](std::span<const Candidate> gateway) {
             return rendezvous_key(gateways_[gateway.front().gateway_position], block, 1);

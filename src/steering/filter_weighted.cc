@@ -41,7 +41,7 @@ class Weighted final : public Filter {
         if (!std::all_of(candidates.begin(), candidates.end(), [&](const Candidate& c) { return idle(c); }))
             run.remove_if([&](const Candidate& candidate) { return idle(candidate); },
                           [](const Candidate&) { return std::string("weight 0"); });
-        if (candidates.size() > 1) {
+        if (run.has_ties()) {
             const uint64_t block = run.client_block();
             run.rank_gateways([&](std::span<const Candidate> gateway) {
                 return gateways_[gateway.front().gateway_position].key(block);

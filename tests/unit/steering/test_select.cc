@@ -226,3 +226,24 @@ TEST_CASE("a trace tells each step: who decided, what was withheld, removed, ran
     CHECK(trace.steps[6].filter == "scope");
     CHECK(trace.steps[6].note == "the same for all of 198.51.100.0/24");
 }
+
+TEST_CASE("a selection says what of the client it was made from") {
+    SECTION("nothing, where all get the same") {
+        Fleet fleet = three_regions({"healthy", "first 1"});
+        CHECK(fleet.select(Fleet::client_of(berlin)).depends == Dependence{0, false});
+    }
+    SECTION("its class") {
+        Fleet fleet = three_regions({"healthy", "nearest"});
+        CHECK(fleet.select(Fleet::client_of(berlin)).depends == Dependence{1, false});
+    }
+    SECTION("its class and its block, where several are equally near") {
+        Fleet fleet = three_regions({"healthy", "nearest", "weighted", "first 1"});
+        CHECK(fleet.select(Fleet::client_of(berlin)).depends == Dependence{1, true});
+        // One endpoint in each place: nothing is left for a hash to decide.
+        fleet.down("sin1");
+        fleet.down("fra2");
+        const Selection single = fleet.select(Fleet::client_of(new_york));
+        CHECK(single.depends == Dependence{1, false});
+        CHECK(single.scope == 24);
+    }
+}
