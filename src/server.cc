@@ -21,6 +21,7 @@
 #include "operator_commands.h"
 #include "pdns/server.h"
 #include "probes/prober.h"
+#include "zone_changes.h"
 
 namespace fairway {
 namespace {
@@ -165,8 +166,17 @@ Server::Server(net::Loop& loop, Generation generation, std::filesystem::path con
       serving_([this] {
           engine_.configure(generation_.config.model, started_);
           engine_.set_overrides(store_.overrides(), started_);
-          return std::make_shared<const dns::Serving>(
-              dns::Serving{generation_.authority, generation_.steering, engine_.snapshot(), settings_});
+          zone_changes_ = std::make_unique<ZoneChanges>(
+              loop_, store_,
+              ZoneChanges::Hooks{
+                  .changed = [this] { publish(serving_.load()->health); },
+                  .tell =
+                      [this](Severity severity, const std::string& zone, const std::string& message) {
+                          tell(EventKind::system, severity, zone, message);
+                      },
+                  .now = [this] { return now(); }});
+          zone_changes_->adopt(generation_.authority, settings_);
+          return compose(engine_.snapshot());
       }()),
       tls_(first_ticket_secret()),
       resolver_(loop, net::Resolver::Options{.servers = generation_.config.probes.resolvers}),
@@ -332,8 +342,13 @@ void Server::flush() {
 }
 
 void Server::publish(std::shared_ptr<const HealthSnapshot> health) {
-    serving_.publish(std::make_shared<const dns::Serving>(
-        dns::Serving{generation_.authority, generation_.steering, std::move(health), settings_}));
+    serving_.publish(compose(std::move(health)));
+}
+
+std::shared_ptr<const dns::Serving> Server::compose(std::shared_ptr<const HealthSnapshot> health) const {
+    dns::Serving serving{generation_.authority, generation_.steering, std::move(health), settings_};
+    serving.overlay = zone_changes_->overlay();
+    return std::make_shared<const dns::Serving>(std::move(serving));
 }
 
 void Server::tell(Event event) {
@@ -359,6 +374,7 @@ void Server::first_round_done() {
     if (ready_) return;
     ready_ = true;
     dns_->start();
+    zone_changes_->start();
     std::string where;
     for (const SocketAddress& address : dns_->addresses())
         where += (where.empty() ? "" : ", ") + address.to_string();
@@ -401,6 +417,7 @@ void Server::housekeeping() {
     for (const Override& expired : store_.expire(now())) {
         tell(event_of(expired, "expired", {}, now()));
     }
+    zone_changes_->expire();
     serving_.collect();
     if (ready_) look_at_xdp();
     tls_.context.collect();
@@ -454,6 +471,24 @@ void Server::clear_override(int64_t id, std::optional<int64_t> revision, std::st
                               }
                               done(std::move(cleared));
                           });
+}
+
+const std::vector<Challenge>& Server::challenges() const {
+    return zone_changes_->challenges();
+}
+
+StoreResult<Challenge> Server::set_challenge(const std::string& name, const std::string& value,
+                                             WallTime until, const std::string& actor) {
+    auto set = zone_changes_->set(name, value, until, actor);
+    if (set) store_.record({0, now(), actor, "challenge.set", set->name, {}, {}});
+    return set;
+}
+
+StoreResult<std::vector<Challenge>> Server::clear_challenge(const std::string& name, const std::string& value,
+                                                            const std::string& actor) {
+    auto cleared = zone_changes_->clear(name, value);
+    if (cleared) store_.record({0, now(), actor, "challenge.clear", cleared->front().name, {}, {}});
+    return cleared;
 }
 
 Result<std::vector<GatewayId>> Server::confirm(ServiceId service, const std::string& actor) {
@@ -568,6 +603,7 @@ void Server::adopt(Generation next) {
     engine_.set_settings(health_settings(config()), monotonic);
     for (const UnresolvedOverride& unresolved : engine_.configure(model(), monotonic))
         log::warning("override " + std::to_string(unresolved.id) + ": " + unresolved.message);
+    zone_changes_->adopt(generation_.authority, settings_);
     // One value with tables, steering and health of the same model: no answer sees a mixture.
     publish(engine_.snapshot());
     prober_->set_rates(config().probes.rate, config().probes.rate_per_gateway);

@@ -31,6 +31,7 @@ namespace fairway {
 
 class OperatorCommands;
 class Prober;
+class ZoneChanges;
 namespace api {
 class Server;
 }
@@ -88,6 +89,11 @@ class Server final : public Control {
                          std::string actor, std::function<void(StoreResult<Override>)> done) override;
     void clear_override(int64_t id, std::optional<int64_t> revision, std::string actor,
                         std::function<void(StoreResult<Override>)> done) override;
+    [[nodiscard]] const std::vector<Challenge>& challenges() const override;
+    StoreResult<Challenge> set_challenge(const std::string& name, const std::string& value, WallTime until,
+                                         const std::string& actor) override;
+    StoreResult<std::vector<Challenge>> clear_challenge(const std::string& name, const std::string& value,
+                                                        const std::string& actor) override;
     Result<std::vector<GatewayId>> confirm(ServiceId service, const std::string& actor) override;
     void reload(const std::string& actor, std::function<void(ReloadOutcome)> done) override;
     void check_config(std::function<void(ReloadOutcome)> done) override;
@@ -100,6 +106,8 @@ class Server final : public Control {
     void touch();
     void flush();
     void publish(std::shared_ptr<const HealthSnapshot> health);
+    [[nodiscard]] std::shared_ptr<const dns::Serving> compose(
+        std::shared_ptr<const HealthSnapshot> health) const;
     void apply_overrides();
     void housekeeping();
     /// Reads certificate and key of server.tls again, in the background, if they have changed.
@@ -136,6 +144,7 @@ class Server final : public Control {
     Store store_;
     HealthEngine engine_;
     std::shared_ptr<const dns::AnswerSettings> settings_;
+    std::unique_ptr<ZoneChanges> zone_changes_;  // made with the first Serving
     Published<dns::Serving> serving_;
     net::TlsServerSupply tls_;
     net::Resolver resolver_;

@@ -88,6 +88,16 @@ class Control {
     virtual void clear_override(int64_t id, std::optional<int64_t> revision, std::string actor,
                                 std::function<void(StoreResult<Override>)> done) = 0;
 
+    /// TXT records that stand for a limited time, by name and value.
+    [[nodiscard]] virtual const std::vector<Challenge>& challenges() const = 0;
+    /// In force when it returns.
+    virtual StoreResult<Challenge> set_challenge(const std::string& name, const std::string& value,
+                                                 WallTime until, const std::string& actor) = 0;
+    /// One value, or, where that is empty, all at the name; those that stood.
+    virtual StoreResult<std::vector<Challenge>> clear_challenge(const std::string& name,
+                                                                const std::string& value,
+                                                                const std::string& actor) = 0;
+
     /// Lets a failover that waits for a human happen; returns the gateways that were held. An error when
     /// nothing waits.
     virtual Result<std::vector<GatewayId>> confirm(ServiceId service, const std::string& actor) = 0;

@@ -58,6 +58,10 @@ Response get_overrides(const Request& request, Control& control);
 void post_override(const Request& request, Control& control, Reply reply);
 void post_override_extend(const Request& request, Control& control, Reply reply);
 void delete_override(const Request& request, Control& control, Reply reply);
+// routes_challenges.cc
+Response get_challenges(const Request& request, Control& control);
+Response post_challenge(const Request& request, Control& control);
+Response delete_challenge(const Request& request, Control& control);
 // routes_events.cc
 void get_events(const Request& request, Control& control, Reply reply);
 void get_audit(const Request& request, Control& control, Reply reply);

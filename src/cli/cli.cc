@@ -31,6 +31,7 @@ class Tree {
                       std::function<Exit(Session&)> action = nullptr);
     void add_state();
     void add_overrides();
+    void add_zones();
     void add_events();
     void add_config();
     void add_end(CLI::App& to, std::string& duration, std::string& until, bool& permanent,
@@ -43,6 +44,7 @@ class Tree {
     OverrideArguments override_;
     ClearArguments clear_;
     ExtendArguments extend_;
+    ChallengeArguments challenge_;
     EventArguments events_, audit_;
 };
 
@@ -73,6 +75,7 @@ Tree::Tree() {
     app.add_flag("--no-color", globals.no_color, "No colours (NO_COLOR does the same)");
     add_state();
     add_overrides();
+    add_zones();
     add_events();
     add_config();
     command(app, "version", "The version of this program", version);
@@ -170,6 +173,21 @@ void Tree::add_overrides() {
             [this](Session& session) { return confirm(session, service_); })
         ->add_option("SERVICE", service_, "The service")
         ->required();
+}
+
+void Tree::add_zones() {
+    CLI::App* zone = command(app, "zone", "Zones and what stands in them for a while");
+    CLI::App* challenge = command(*zone, "challenge", "TXT records for ACME (DNS-01)");
+    command(*challenge, "list", "All that stand", challenge_list);
+    CLI::App* set = command(*challenge, "set", "Answer a value at _acme-challenge.NAME",
+                            [this](Session& session) { return challenge_set(session, challenge_); });
+    set->add_option("NAME", challenge_.name, "The name that the certificate is for")->required();
+    set->add_option("VALUE", challenge_.value, "What the ACME client says")->required();
+    set->add_option("--for", challenge_.duration, "How long, a day at most (1h)")->type_name("D");
+    CLI::App* clear = command(*challenge, "clear", "End one value, or all at the name",
+                              [this](Session& session) { return challenge_clear(session, challenge_); });
+    clear->add_option("NAME", challenge_.name, "As it was set")->required();
+    clear->add_option("VALUE", challenge_.value, "Only this one");
 }
 
 void Tree::add_events() {

@@ -56,6 +56,14 @@ struct ExtendArguments {
 Exit override_extend(Session& session, const ExtendArguments& arguments);
 Exit confirm(Session& session, const std::string& service);
 
+// commands_challenges.cc
+struct ChallengeArguments {
+    std::string name, value, duration;
+};
+Exit challenge_set(Session& session, const ChallengeArguments& arguments);
+Exit challenge_clear(Session& session, const ChallengeArguments& arguments);
+Exit challenge_list(Session& session);
+
 // commands_events.cc
 struct EventArguments {
     std::string since;

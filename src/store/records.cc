@@ -240,6 +240,36 @@ std::vector<RememberedHealth> read_health(Database& database) {
     return health;
 }
 
+void replace_zones(Database& database, const ZoneMemory& zones) {
+    database.run("DELETE FROM zone_serial");
+    Statement serial(database, "INSERT OR REPLACE INTO zone_serial (zone, serial, content) VALUES (?, ?, ?)");
+    for (const RememberedSerial& item : zones.serials)
+        serial.bind(item.zone)
+            .bind(static_cast<int64_t>(item.serial))
+            .bind(static_cast<int64_t>(item.content))
+            .run();
+    database.run("DELETE FROM challenge");
+    Statement challenge(
+        database,
+        "INSERT OR REPLACE INTO challenge (zone, name, value, until, actor) VALUES (?, ?, ?, ?, ?)");
+    for (const Challenge& item : zones.challenges)
+        challenge.bind(item.zone).bind(item.name).bind(item.value).bind(item.until).bind(item.actor).run();
+}
+
+ZoneMemory read_zones(Database& database) {
+    ZoneMemory zones;
+    Statement serials(database, "SELECT zone, serial, content FROM zone_serial ORDER BY zone");
+    while (serials.step())
+        zones.serials.push_back({serials.text(0), static_cast<uint32_t>(serials.integer(1)),
+                                 static_cast<uint64_t>(serials.integer(2))});
+    Statement challenges(database,
+                         "SELECT zone, name, value, until, actor FROM challenge ORDER BY name, value");
+    while (challenges.step())
+        zones.challenges.push_back({challenges.text(0), challenges.text(1), challenges.text(2),
+                                    challenges.time(3), challenges.text(4)});
+    return zones;
+}
+
 void set_fact(Database& database, const std::string& name, int64_t value) {
     Statement(database, "INSERT OR REPLACE INTO fact (name, value) VALUES (?, ?)")
         .bind(name)

@@ -43,6 +43,9 @@ void insert_audit(Database& database, const AuditEntry& entry);
 void replace_health(Database& database, const std::vector<RememberedHealth>& health);
 [[nodiscard]] std::vector<RememberedHealth> read_health(Database& database);
 
+void replace_zones(Database& database, const ZoneMemory& zones);
+[[nodiscard]] ZoneMemory read_zones(Database& database);
+
 void set_fact(Database& database, const std::string& name, int64_t value);
 [[nodiscard]] std::optional<int64_t> fact(Database& database, const std::string& name);
 

@@ -63,6 +63,22 @@ CREATE TABLE fact (
     value INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 )sql",
+    R"sql(
+CREATE TABLE zone_serial (
+    zone TEXT PRIMARY KEY,
+    serial INTEGER NOT NULL,
+    content INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE challenge (
+    zone TEXT NOT NULL,
+    name TEXT NOT NULL,
+    value TEXT NOT NULL,
+    until INTEGER NOT NULL,
+    actor TEXT NOT NULL,
+    PRIMARY KEY (name, value)
+) STRICT, WITHOUT ROWID;
+)sql",
 };
 
 }  // namespace

@@ -174,6 +174,7 @@ void Store::read_all(WallTime now) {
         overrides_ = store::read_overrides(database);
         std::erase_if(overrides_, [now](const Override& item) { return item.until && *item.until <= now; });
         remembered_ = store::read_health(database);
+        zones_ = store::read_zones(database);
         last_event_ = store::last_event(database);
         clean = store::fact(database, "clean").value_or(1) != 0;
     };
@@ -443,6 +444,13 @@ void Store::remember(std::vector<RememberedHealth> health) {
         {Writer::Kind::lazy,
          [health = std::move(health)](Database& database) { store::replace_health(database, health); },
          nullptr});
+}
+
+void Store::remember_zones(ZoneMemory zones) {
+    zones_ = zones;
+    (void)disk_->writer->submit(
+        {Writer::Kind::durable,
+         [zones = std::move(zones)](Database& database) { store::replace_zones(database, zones); }, nullptr});
 }
 
 }  // namespace fairway

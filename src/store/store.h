@@ -74,6 +74,31 @@ struct RememberedHealth {
     WallTime at;  // when it was last known to be so: its age is what makes it stale
 };
 
+/// The serial that a zone was last served with.
+struct RememberedSerial {
+    std::string zone;  // lower case, without the trailing dot
+    uint32_t serial = 0;
+    uint64_t content = 0;  // hash of what the zone had then
+    friend bool operator==(const RememberedSerial&, const RememberedSerial&) = default;
+};
+
+/// A TXT record that stands for a limited time (ACME, RFC 8555 section 8.4).
+struct Challenge {
+    std::string zone;  // both lower case, without the trailing dot
+    std::string name;  // "_acme-challenge.vpn.gslb.example.com"
+    std::string value;
+    WallTime until;
+    std::string actor;
+    friend bool operator==(const Challenge&, const Challenge&) = default;
+};
+
+/// What is known of the zones across a restart.
+struct ZoneMemory {
+    std::vector<RememberedSerial> serials;
+    std::vector<Challenge> challenges;
+    friend bool operator==(const ZoneMemory&, const ZoneMemory&) = default;
+};
+
 struct StoreOptions {
     /// Made if it is absent; the file is `fairway.db` in it.
     std::filesystem::path folder;
@@ -168,6 +193,11 @@ class Store {
     /// Replaces what is remembered; not durable at once.
     void remember(std::vector<RememberedHealth> health);
 
+    /// Of the last run, as read at start.
+    [[nodiscard]] const ZoneMemory& zones() const noexcept { return zones_; }
+    /// Replaces that; durable soon, without waiting for it.
+    void remember_zones(ZoneMemory zones);
+
     // While another process takes the file over.
 
     /// Writes what is queued and closes the file. Changes wait from now on, without their callbacks.
@@ -199,6 +229,7 @@ class Store {
     std::string outage_;
     std::vector<Override> overrides_;
     std::vector<RememberedHealth> remembered_;
+    ZoneMemory zones_;
     std::deque<Event> recent_;
     int64_t last_event_ = 0;
     std::shared_ptr<Subscribers> subscribers_;

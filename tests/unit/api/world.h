@@ -158,6 +158,26 @@ class World : public Control {
                         std::function<void(StoreResult<Override>)> done) override {
         store_->clear_override(id, revision, std::move(actor), now_, std::move(done));
     }
+    const std::vector<Challenge>& challenges() const override { return challenges_; }
+    StoreResult<Challenge> set_challenge(const std::string& name, const std::string& value, WallTime until,
+                                         const std::string& actor) override {
+        if (value == "taken")
+            return tl::unexpected(StoreError{StoreError::Kind::conflict, "it stands in the way", 0});
+        challenges_.push_back({"gslb.example.com", "_acme-challenge." + name, value, until, actor});
+        return challenges_.back();
+    }
+    StoreResult<std::vector<Challenge>> clear_challenge(const std::string& name, const std::string& value,
+                                                        const std::string& actor) override {
+        actors_.push_back(actor);
+        std::vector<Challenge> gone;
+        std::erase_if(challenges_, [&](const Challenge& item) {
+            const bool hit = item.name == "_acme-challenge." + name && (value.empty() || item.value == value);
+            if (hit) gone.push_back(item);
+            return hit;
+        });
+        if (gone.empty()) return tl::unexpected(StoreError{StoreError::Kind::not_found, "none there", 0});
+        return gone;
+    }
     Result<std::vector<GatewayId>> confirm(ServiceId service, const std::string& actor) override {
         std::vector<GatewayId> held;
         for (const auto& item : engine_.report(service).held) held.push_back(item.gateway);
@@ -195,6 +215,7 @@ class World : public Control {
 
     std::string next_config{three_regions};
     std::vector<std::string> actors_;  // of what does not reach the store
+    std::vector<Challenge> challenges_;
     NodeInfo node_;
 
   private:

@@ -278,3 +278,23 @@ TEST_CASE("text is stored as text, whatever is in it") {
     REQUIRE(store.overrides().size() == 1);
     CHECK(store.overrides()[0].reason == item.reason);
 }
+
+TEST_CASE("serials and challenges of the zones survive a restart") {
+    Fixture f;
+    ZoneMemory zones;
+    zones.serials = {{"gslb.example.com", 4'000'000'000, 0xffff'0000'1111'2222}};
+    zones.challenges = {
+        {"gslb.example.com", "_acme-challenge.vpn.gslb.example.com", "a\"b", noon + hours(1), "alice"}};
+    {
+        Store store(f.options(), noon);
+        CHECK(store.zones() == ZoneMemory{});
+        store.remember_zones(zones);
+        CHECK(store.zones() == zones);
+    }
+    {
+        Store store(f.options(), noon);
+        CHECK(store.zones() == zones);
+        store.remember_zones({zones.serials, {}});
+    }
+    CHECK(Store(f.options(), noon).zones() == ZoneMemory{zones.serials, {}});
+}
