@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an authoritative server owes to the wire, one test a rule: its name says how binding the rule is, which RFC and
-section it comes from, and what must hold. Raw packets to one fairwayd, over every transport; replies are compared whole.
+section it comes from, and what must hold. Raw packets to one fairwayd, over every transport, and replies compared whole.
+That idle and trickling connections are closed in time is shown with shorter times by the server's own unit tests.
 """
 import random
 import socket
+import ssl
 import struct
+import subprocess
 import threading
 import time
 
@@ -108,6 +111,8 @@ policy = ["healthy"]
         self.port6 = int(next(each for each in listening if each.startswith("[")).rpartition(":")[2])
         soa = self.asker("udp4").reply(query("gslb.test", SOA))
         self.serial = render(soa).split()[-5]
+        self.context = ssl.create_default_context(cafile=scenario.folder / "dot.pem")
+        self.context.set_alpn_protocols(["dot"])
 
     @staticmethod
     def _accept(listener):
@@ -115,20 +120,37 @@ policy = ["healthy"]
             listener.accept()[0].close()
 
     def asker(self, transport: str) -> wire.Asker:
+        if transport.startswith("tls"):
+            return wire.Asker(transport, *self.scenario.dot[transport], self.wrap)
         if transport.endswith("6"):
             return wire.Asker(transport, "::1", self.port6)
         return wire.Asker(transport, self.scenario.address, self.scenario.port)
 
+    def wrap(self, connection: socket.socket) -> ssl.SSLSocket:
+        return self.context.wrap_socket(connection, server_hostname="dns.gslb.test")
+
 
 class TwoFamilies(Scenario):
-    """Listens on a loopback address of its own and on [::1], where the kernel picks the port."""
+    """Listens on a loopback address of its own and on [::1], where the kernel picks the port; also over TLS."""
+
+    def __init__(self):
+        super().__init__()
+        with socket.create_server(("::1", 0), family=socket.AF_INET6) as free:
+            self.dot = {"tls4": (self.address, 8530), "tls6": ("::1", free.getsockname()[1])}
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                        "-days", "2", "-subj", "/CN=dns.gslb.test", "-addext", "subjectAltName=DNS:dns.gslb.test",
+                        "-keyout", self.folder / "dot.key", "-out", self.folder / "dot.pem"],
+                       check=True, capture_output=True)
 
     def write_config(self, toml: str):
         super().write_config(toml)
+        listen = ", ".join(f'"[{host}]:{port}"' if ":" in host else f'"{host}:{port}"'
+                           for host, port in self.dot.values())
         file = self.folder / "fairway.toml"
         file.write_text(file.read_text().replace(
             f'listen = ["{self.address}:{self.port}"]',
-            f'listen = ["{self.address}:{self.port}", "[::1]:0"]\ncookie_secret = "file:cookie.secret"', 1))
+            f'listen = ["{self.address}:{self.port}", "[::1]:0"]\ncookie_secret = "file:cookie.secret"\n'
+            f'tls = {{ listen = [{listen}], cert = "dot.pem", key = "dot.key" }}', 1))
 
 
 @pytest.fixture(scope="module")
@@ -137,10 +159,11 @@ def world():
         yield World(scenario)
 
 
-EVERY = ["udp4", "udp6", "tcp4", "tcp6"]
+EVERY = ["udp4", "udp6", "tcp4", "tcp6", "tls4", "tls6"]
 UDP = [each for each in EVERY if each.startswith("udp")]
 TCP = [each for each in EVERY if not each.startswith("udp")]
 over_udp = pytest.mark.parametrize("asker", UDP, indirect=True)
+over_tls = pytest.mark.parametrize("asker", ["tls4", "tls6"], indirect=True)
 over_tcp = pytest.mark.parametrize("asker", TCP, indirect=True)
 
 
@@ -562,7 +585,8 @@ def test_must_rfc6891_6_1_2_an_opt_that_runs_past_the_message_is_a_format_error(
 
 def test_must_rfc6891_6_1_2_an_option_that_runs_past_its_opt_is_a_format_error(asker):
     formerr = "4660 FORMERR qr\nquestion host.gslb.test. IN A\nedns 1232"
-    for options in (struct.pack("!HH", 65001, 4) + b"abc", b"\0\x03", b"\0", b"\0\x03\0", struct.pack("!HH", 10, 65535)):
+    for options in (struct.pack("!HH", 65001, 4) + b"abc", b"\0\x03", b"\0", b"\0\x03\0",
+                    struct.pack("!HH", 10, 65535)):
         assert asker.ask(query("host.gslb.test", options=options)) == formerr
 
 
@@ -591,7 +615,8 @@ def test_must_rfc3225_3_do_is_copied_and_changes_nothing_else_here(asker):
 
 
 def test_must_rfc5001_2_1_nsid_is_sent_when_asked_for(asker):
-    assert asker.ask(query("host.gslb.test", options=option(3))) == "4660 NOERROR qr aa" + HOST + "\nedns 1232 nsid=test"
+    assert asker.ask(query("host.gslb.test", options=option(3))) == \
+        "4660 NOERROR qr aa" + HOST + "\nedns 1232 nsid=test"
     assert asker.ask(query("host.gslb.test", edns=opt())) == "4660 NOERROR qr aa" + HOST + "\nedns 1232"
 
 
@@ -610,6 +635,22 @@ def test_must_rfc7830_padding_over_udp_is_answered_without_any(asker):
     for size in (0, 1, 100):
         assert asker.ask(query("host.gslb.test", options=option(12, bytes(size)))) == \
             "4660 NOERROR qr aa" + HOST + "\nedns 1232"
+
+
+@pytest.mark.parametrize("asker", ["tcp4", "tcp6"], indirect=True)
+def test_must_rfc7830_6_padding_is_not_sent_in_the_clear(asker):
+    assert asker.ask(query("host.gslb.test", options=option(12, bytes(100)))) == \
+        "4660 NOERROR qr aa" + HOST + "\nedns 1232"
+
+
+@over_tls
+def test_should_rfc8467_4_1_an_encrypted_answer_is_padded_to_468_octets_when_padding_was_asked_for(asker):
+    for qname, qtype in (("host.gslb.test", A), ("missing.gslb.test", A), ("big.gslb.test", TXT),
+                         ("large.gslb.test", TXT)):
+        bare = asker.reply(query(qname, qtype, edns=opt()))
+        padded = asker.reply(query(qname, qtype, options=option(12, bytes(7))))
+        assert len(padded) == -(-(len(bare) + 4) // 468) * 468
+        assert render(padded) == render(bare) + " padding=" + "00" * (len(padded) - len(bare) - 4)
 
 
 @over_udp
