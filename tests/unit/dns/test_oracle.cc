@@ -83,7 +83,8 @@ class Nsd {
         REQUIRE(mkdtemp(folder_.data()) != nullptr);
         address_ = free_address();
         std::ofstream config(folder_ + "/nsd.conf");
-        config << "server:\n  ip-address: 127.0.0.1@" << address_.port << "\n  port: " << address_.port
+        config << "server:\n  ip-address: " << address_.address.to_string() << "@" << address_.port
+               << "\n  port: " << address_.port
                << "\n  server-count: 1\n  username: \"\"\n  chroot: \"\"\n  zonesdir: \"" << folder_
                << "\"\n  database: \"\"\n  pidfile: \"\"\n  xfrdfile: \"" << folder_
                << "/xfrd\"\n  zonelistfile: \"" << folder_ << "/list\"\n  xfrdir: \"" << folder_
@@ -137,10 +138,12 @@ class Nsd {
     }
 
   private:
+    // Of an address of this process's own: another run at the same time must not be taken for our server.
     static SocketAddress free_address() {
+        const IpAddress own = IpAddress::v4(0x7f400000U + static_cast<uint32_t>(getpid()) % 0x3ffffeU + 1);
         const UniqueFd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
         sockaddr_storage storage{};
-        socklen_t size = SocketAddress{IpAddress::v4(0x7f000001), 0}.to_sockaddr(storage);
+        socklen_t size = SocketAddress{own, 0}.to_sockaddr(storage);
         REQUIRE(bind(fd.get(), reinterpret_cast<sockaddr*>(&storage), size) == 0);
         size = sizeof storage;
         REQUIRE(getsockname(fd.get(), reinterpret_cast<sockaddr*>(&storage), &size) == 0);
