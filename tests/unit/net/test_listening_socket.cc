@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "net/acceptor.h"
+#include "net/inherited_sockets.h"
 #include "net/loop.h"
 #include "net/stream.h"
 
@@ -133,4 +134,54 @@ TEST_CASE("a stream that another process goes on with ends in silence here") {
     char buffer[16];
     CHECK(::recv(client.get(), buffer, sizeof buffer, 0) == 6);
     CHECK(first.empty());
+}
+
+TEST_CASE("a borrowed Unix socket's file stays when the borrower fails, and is his once it is settled") {
+    const Folder folder;
+    const std::filesystem::path path = folder.path / "s";
+    const ListeningSocket owner = ListeningSocket::open(path);
+    for (const bool settles : {false, true}) {
+        InheritedSockets inherited;
+        inherited.add({"api", SocketKind::stream, path, duplicate(owner.fd()), false});
+        inherited.borrow();
+        CHECK(inherited.has("api", SocketKind::stream, path));
+        CHECK_FALSE(inherited.has("pdns", SocketKind::stream, path));
+        {
+            const ListeningSocket taken = inherited.take_or_open("api", path);
+            if (settles) inherited.settle();
+        }
+        CHECK(std::filesystem::exists(path) == !settles);
+    }
+}
+
+TEST_CASE("sockets are found by purpose and address, and a port that does not matter by purpose alone") {
+    const SocketAddress any{*IpAddress::parse("127.0.0.1"), 0};
+    const ListeningSocket one = ListeningSocket::open(any);
+    const ListeningSocket two = ListeningSocket::open(any);
+    InheritedSockets inherited;
+    inherited.add({"dns", SocketKind::stream, one.address(), duplicate(one.fd()), false});
+    inherited.add({"", SocketKind::stream, two.address(), duplicate(two.fd()), true});
+    CHECK(inherited.take("api", SocketKind::stream, one.address()).empty());
+    CHECK(inherited.take("dns", SocketKind::datagram, one.address()).empty());
+    CHECK(inherited.take("api", SocketKind::stream, any).empty());  // nobody's name: only an exact address
+    CHECK(inherited.take("dns", SocketKind::stream, any).size() == 1);
+    const ListeningSocket held = inherited.take_or_open("api", two.address());
+    CHECK(held.held_elsewhere());
+    CHECK(inherited.left().empty());
+}
+
+TEST_CASE("a descriptor is described by what it is, or refused with a sentence") {
+    const ListeningSocket tcp = ListeningSocket::open(SocketAddress{*IpAddress::parse("::1"), 0});
+    const auto described = describe_socket(duplicate(tcp.fd()));
+    REQUIRE(described);
+    CHECK(described->kind == SocketKind::stream);
+    CHECK(described->address == tcp.address());
+    CHECK(described->purpose.empty());
+    const Folder folder;
+    const ListeningSocket unix_socket = ListeningSocket::open(folder.path / "s");
+    CHECK(describe_socket(duplicate(unix_socket.fd()))->address == unix_socket.address());
+    CHECK(describe_socket(UniqueFd(::open("/dev/null", O_RDONLY))).error().message ==
+          "it is neither a datagram socket nor a stream socket that listens");
+    CHECK(describe_socket(UniqueFd(::socket(AF_INET, SOCK_DGRAM, 0))).error().message ==
+          "it is not bound to a port");
 }
