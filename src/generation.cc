@@ -104,8 +104,12 @@ geoip::Sources geo_sources(const config::Config& config) {
     return sources;
 }
 
+std::filesystem::path keys_folder(const std::filesystem::path& state) {
+    return state / "keys";
+}
+
 BuiltGeneration build_generation(const std::filesystem::path& config_file, FileTrouble file_trouble,
-                                 const geoip::Locator* previous) {
+                                 const geoip::Locator* previous, const std::filesystem::path& state) {
     BuiltGeneration built;
     config::LoadResult loaded = config::load(config_file);
     built.diagnostics = std::move(loaded.diagnostics);
@@ -125,6 +129,15 @@ BuiltGeneration build_generation(const std::filesystem::path& config_file, FileT
         open_locator(*loaded.config, config_file.string(), file_trouble, previous, built.diagnostics);
     check_monitors(*loaded.config->model, config_file.string(), file_trouble, built.diagnostics);
     auto tls = open_tls(*loaded.config, config_file.string(), file_trouble, built.diagnostics);
+    dns::ZoneKeyrings keyrings;
+    if (authority.authority)
+        keyrings = dns::load_keyrings(keys_folder(state.empty() ? loaded.config->server.state : state),
+                                      *authority.authority);
+    for (const auto& [name, keyring] : keyrings)
+        if (!keyring.trouble.empty())
+            built.diagnostics.push_back(
+                {file_trouble == FileTrouble::is_error ? Severity::error : Severity::warning,
+                 config_file.string(), 0, 0, "zone " + name + ": " + keyring.trouble});
     const bool refused =
         std::any_of(built.diagnostics.begin(), built.diagnostics.end(),
                     [](const config::Diagnostic& d) { return d.severity == Severity::error; });
@@ -132,7 +145,7 @@ BuiltGeneration build_generation(const std::filesystem::path& config_file, FileT
 
     auto steering = Steering::compile(loaded.config->model, locator);
     built.generation.emplace(Generation{std::move(*loaded.config), std::move(locator), std::move(steering),
-                                        std::move(authority.authority), std::move(tls)});
+                                        std::move(authority.authority), std::move(tls), std::move(keyrings)});
     return built;
 }
 

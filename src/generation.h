@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "config/config.h"
-#include "dns/authority.h"
+#include "dns/signing_keys.h"
 #include "geoip/locator.h"
 #include "steering/steering.h"
 
@@ -27,6 +27,7 @@ struct Generation {
     std::shared_ptr<const dns::Authority> authority;  // of config.model
     /// Of server.tls; null without one, and at start when its files cannot be used.
     std::shared_ptr<const net::TlsServerContext> tls;
+    dns::ZoneKeyrings keyrings;  // of the authority's signed zones
 };
 
 struct BuiltGeneration {
@@ -43,8 +44,13 @@ enum class FileTrouble : uint8_t {
 
 /// Reads the configuration with its zone files and geo databases. `previous` shares databases that did not
 /// change; may be null. Blocks for as long as that takes: seconds for a large database.
+/// `state` is the folder that is in force, where the keys are; empty: the configuration's.
 [[nodiscard]] BuiltGeneration build_generation(const std::filesystem::path& config_file,
-                                               FileTrouble file_trouble, const geoip::Locator* previous);
+                                               FileTrouble file_trouble, const geoip::Locator* previous,
+                                               const std::filesystem::path& state = {});
+
+/// Where the keys of signed zones are, below the state folder.
+[[nodiscard]] std::filesystem::path keys_folder(const std::filesystem::path& state);
 
 /// Reads certificate and key. The error is a sentence for people. Blocking.
 [[nodiscard]] Result<std::shared_ptr<const net::TlsServerContext>> open_certificate(

@@ -163,6 +163,11 @@ Server::Server(net::Loop& loop, Generation generation, std::filesystem::path con
              started_wall_),
       engine_(health_settings(generation_.config)),
       settings_(answer_settings(generation_.config, nullptr)),
+      background_(loop),
+      signer_(background_, keys_folder(generation_.config.server.state),
+              {[this] { publish(serving_.load()->health); },
+               [this](Severity severity, const std::string& zone, const std::string& what,
+                      const std::string& actor) { tell(EventKind::system, severity, zone, what, actor); }}),
       serving_([this] {
           engine_.configure(generation_.config.model, started_);
           engine_.set_overrides(store_.overrides(), started_);
@@ -175,12 +180,12 @@ Server::Server(net::Loop& loop, Generation generation, std::filesystem::path con
                           tell(EventKind::system, severity, zone, message);
                       },
                   .now = [this] { return now(); }});
+          signer_.start(std::move(generation_.keyrings), generation_.authority, started_wall_);
           zone_changes_->adopt(generation_.authority, settings_);
           return compose(engine_.snapshot());
       }()),
       tls_(first_ticket_secret()),
       resolver_(loop, net::Resolver::Options{.servers = generation_.config.probes.resolvers}),
-      background_(loop),
       beginning_(std::move(beginning)),
       since_(started_wall_),
       flush_timer_(loop, [this] { flush(); }),
@@ -342,11 +347,14 @@ void Server::flush() {
 }
 
 void Server::publish(std::shared_ptr<const HealthSnapshot> health) {
-    serving_.publish(compose(std::move(health)));
+    auto next = compose(std::move(health));
+    serving_.publish(next);
+    ahead_.offer(std::move(next));
 }
 
 std::shared_ptr<const dns::Serving> Server::compose(std::shared_ptr<const HealthSnapshot> health) const {
     dns::Serving serving{generation_.authority, generation_.steering, std::move(health), settings_};
+    serving.signing = signer_.signing();
     serving.overlay = zone_changes_->overlay();
     return std::make_shared<const dns::Serving>(std::move(serving));
 }
@@ -423,6 +431,7 @@ void Server::housekeeping() {
     tls_.context.collect();
     if (ticks_ % certificate_check_ticks == 0) look_at_certificate();
     if (ticks_ % ticket_rotation_ticks == 0) rotate_ticket_key();
+    signer_.tick(now());
 
     // Secrets of the configuration change with it, on all nodes that share them.
     if (++cookie_age_ >= cookie_rotation_ticks && !config().server.cookie_secret) {
@@ -533,11 +542,37 @@ ReloadOutcome Server::outcome_of(BuiltGeneration& built) const {
     return outcome;
 }
 
+const dns::ZoneKeyring* Server::keyring(const std::string& zone) const {
+    const auto found = signer_.keyrings().find(zone);
+    return found == signer_.keyrings().end() ? nullptr : &found->second;
+}
+
+void Server::roll_keys(const std::string& zone, dns::RollKind kind, const std::string& actor,
+                       std::function<void(Result<std::vector<std::string>>)> done) {
+    signer_.change(
+        zone, now(), actor,
+        [kind](const dns::ZoneKeyring& keyring, int64_t at) {
+            return dns::roll_keys(keyring.infos, keyring.policy, kind, at);
+        },
+        std::move(done));
+}
+
+void Server::note_ds_seen(const std::string& zone, const std::string& actor,
+                          std::function<void(Result<std::vector<std::string>>)> done) {
+    signer_.change(
+        zone, now(), actor,
+        [](const dns::ZoneKeyring& keyring, int64_t at) {
+            return dns::note_ds_seen(keyring.infos, keyring.policy, at);
+        },
+        std::move(done));
+}
+
 void Server::build_then(std::function<void(BuiltGeneration&)> use) {
     background_.enqueue([this, use = std::move(use)]() -> Background::Work {
-        return [use, file = config_file_, previous = generation_.locator]() -> std::function<void()> {
+        return [use, file = config_file_, previous = generation_.locator,
+                state = config().server.state]() -> std::function<void()> {
             auto built = std::make_shared<BuiltGeneration>(
-                build_generation(file, FileTrouble::is_error, previous.get()));
+                build_generation(file, FileTrouble::is_error, previous.get(), state));
             return [use, built] { use(*built); };
         };
     });
@@ -599,6 +634,7 @@ void Server::adopt(Generation next) {
     if (log::parse_level(config().server.log_level, level)) log::set_level(level);
     settings_ = answer_settings(config(), settings_.get());
     dns_->set_xdp(xdp_options(config()));
+    signer_.adopt(std::move(generation_.keyrings), generation_.authority, now());
     const MonotonicTime monotonic = loop_.now();
     engine_.set_settings(health_settings(config()), monotonic);
     for (const UnresolvedOverride& unresolved : engine_.configure(model(), monotonic))

@@ -18,6 +18,7 @@
 #include "background.h"
 #include "base/published.h"
 #include "dns/serving.h"
+#include "dns/signing_ahead.h"
 #include "generation.h"
 #include "health/engine.h"
 #include "net/loop.h"
@@ -26,6 +27,7 @@
 #include "net/timer.h"
 #include "net/tls_server.h"
 #include "store/store.h"
+#include "zone_signer.h"
 
 namespace fairway {
 
@@ -95,6 +97,11 @@ class Server final : public Control {
     StoreResult<std::vector<Challenge>> clear_challenge(const std::string& name, const std::string& value,
                                                         const std::string& actor) override;
     Result<std::vector<GatewayId>> confirm(ServiceId service, const std::string& actor) override;
+    [[nodiscard]] const dns::ZoneKeyring* keyring(const std::string& zone) const override;
+    void roll_keys(const std::string& zone, dns::RollKind kind, const std::string& actor,
+                   std::function<void(Result<std::vector<std::string>>)> done) override;
+    void note_ds_seen(const std::string& zone, const std::string& actor,
+                      std::function<void(Result<std::vector<std::string>>)> done) override;
     void reload(const std::string& actor, std::function<void(ReloadOutcome)> done) override;
     void check_config(std::function<void(ReloadOutcome)> done) override;
     void reload_geoip(const std::string& actor, std::function<void(Result<void>)> done) override;
@@ -145,10 +152,12 @@ class Server final : public Control {
     HealthEngine engine_;
     std::shared_ptr<const dns::AnswerSettings> settings_;
     std::unique_ptr<ZoneChanges> zone_changes_;  // made with the first Serving
+    Background background_;
+    ZoneSigner signer_;
     Published<dns::Serving> serving_;
+    dns::SigningAhead ahead_;
     net::TlsServerSupply tls_;
     net::Resolver resolver_;
-    Background background_;
 
     Beginning beginning_;
     int64_t took_over_from_ = 0;  // process; 0: none

@@ -27,7 +27,9 @@ namespace fairway {
 class HealthEngine;
 namespace dns {
 struct Serving;
-}
+struct ZoneKeyring;
+enum class RollKind : uint8_t;
+}  // namespace dns
 namespace geoip {
 class Locator;
 }
@@ -101,6 +103,15 @@ class Control {
     /// Lets a failover that waits for a human happen; returns the gateways that were held. An error when
     /// nothing waits.
     virtual Result<std::vector<GatewayId>> confirm(ServiceId service, const std::string& actor) = 0;
+
+    /// The keys of a zone by its name; null when it is not served or not signed.
+    [[nodiscard]] virtual const dns::ZoneKeyring* keyring(const std::string& zone) const = 0;
+    /// Starts a rollover; the strings say what was done, for people.
+    virtual void roll_keys(const std::string& zone, dns::RollKind kind, const std::string& actor,
+                           std::function<void(Result<std::vector<std::string>>)> done) = 0;
+    /// The operator says that the parent has the new DS: the rollover goes on.
+    virtual void note_ds_seen(const std::string& zone, const std::string& actor,
+                              std::function<void(Result<std::vector<std::string>>)> done) = 0;
 
     /// Reads the configuration again, on a thread of its own (a large one takes seconds); refused, it changes
     /// nothing. While one runs, another waits for it and reads afresh.

@@ -75,6 +75,12 @@ Response get_geoip_lookup(const Request& request, Control& control);
 Response get_geoip_info(const Request& request, Control& control);
 void post_geoip_reload(const Request& request, Control& control, Reply reply);
 
+// routes_zones.cc
+Response get_zones(const Request& request, Control& control);
+Response get_zone(const Request& request, Control& control);
+void post_zone_roll(const Request& request, Control& control, Reply reply);
+void post_zone_ds_seen(const Request& request, Control& control, Reply reply);
+
 // Shared by them.
 
 /// Refuses arguments that the route does not know.

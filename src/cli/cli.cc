@@ -45,6 +45,7 @@ class Tree {
     ClearArguments clear_;
     ExtendArguments extend_;
     ChallengeArguments challenge_;
+    ZoneArguments zone_;
     EventArguments events_, audit_;
 };
 
@@ -175,21 +176,6 @@ void Tree::add_overrides() {
         ->required();
 }
 
-void Tree::add_zones() {
-    CLI::App* zone = command(app, "zone", "Zones and what stands in them for a while");
-    CLI::App* challenge = command(*zone, "challenge", "TXT records for ACME (DNS-01)");
-    command(*challenge, "list", "All that stand", challenge_list);
-    CLI::App* set = command(*challenge, "set", "Answer a value at _acme-challenge.NAME",
-                            [this](Session& session) { return challenge_set(session, challenge_); });
-    set->add_option("NAME", challenge_.name, "The name that the certificate is for")->required();
-    set->add_option("VALUE", challenge_.value, "What the ACME client says")->required();
-    set->add_option("--for", challenge_.duration, "How long, a day at most (1h)")->type_name("D");
-    CLI::App* clear = command(*challenge, "clear", "End one value, or all at the name",
-                              [this](Session& session) { return challenge_clear(session, challenge_); });
-    clear->add_option("NAME", challenge_.name, "As it was set")->required();
-    clear->add_option("VALUE", challenge_.value, "Only this one");
-}
-
 void Tree::add_events() {
     const auto add = [this](const std::string& name, const std::string& summary, EventArguments& arguments,
                             Exit (*action)(Session&, const EventArguments&)) {
@@ -207,6 +193,39 @@ void Tree::add_events() {
     add("events", "What happened", events_, events)
         ->add_flag("--follow", events_.follow, "And what happens, until interrupted");
     add("audit", "Who changed what", audit_, audit);
+}
+
+void Tree::add_zones() {
+    CLI::App* zone = command(app, "zone", "Zones that are served, and the keys of those that are signed");
+    command(*zone, "list", "All zones", zone_list);
+    const auto named = [this](CLI::App* made) {
+        made->add_option("ZONE", zone_.zone, "The zone")->required();
+        return made;
+    };
+    named(command(*zone, "keys", "Its keys, what they do, and what comes next",
+                  [this](Session& session) { return zone_keys(session, zone_.zone); }));
+    named(command(*zone, "ds", "The DS records for the parent, and whether it should have them",
+                  [this](Session& session) { return zone_ds(session, zone_); }))
+        ->add_flag("--sha384", zone_.sha384, "With SHA-384 too");
+    CLI::App* roll = named(command(*zone, "roll", "Start a key rollover",
+                                   [this](Session& session) { return zone_roll(session, zone_); }));
+    roll->add_flag("--zsk", zone_.zsk, "Of the key that signs the zone; goes on by itself");
+    roll->add_flag("--ksk", zone_.ksk, "Of the key that signs the keys; waits for ds-seen");
+    roll->add_flag("--csk", zone_.csk, "Of the combined key; waits for ds-seen");
+    named(command(*zone, "ds-seen", "The parent has the new DS: the rollover goes on",
+                  [this](Session& session) { return zone_ds_seen(session, zone_.zone); }));
+
+    CLI::App* challenge = command(*zone, "challenge", "TXT records for ACME (DNS-01)");
+    command(*challenge, "list", "All that stand", challenge_list);
+    CLI::App* set = command(*challenge, "set", "Answer a value at _acme-challenge.NAME",
+                            [this](Session& session) { return challenge_set(session, challenge_); });
+    set->add_option("NAME", challenge_.name, "The name that the certificate is for")->required();
+    set->add_option("VALUE", challenge_.value, "What the ACME client says")->required();
+    set->add_option("--for", challenge_.duration, "How long, a day at most (1h)")->type_name("D");
+    CLI::App* clear = command(*challenge, "clear", "End one value, or all at the name",
+                              [this](Session& session) { return challenge_clear(session, challenge_); });
+    clear->add_option("NAME", challenge_.name, "As it was set")->required();
+    clear->add_option("VALUE", challenge_.value, "Only this one");
 }
 
 void Tree::add_config() {

@@ -74,6 +74,20 @@ struct EventArguments {
 Exit events(Session& session, const EventArguments& arguments);
 Exit audit(Session& session, const EventArguments& arguments);
 
+// commands_zones.cc
+struct ZoneArguments {
+    std::string zone;
+    bool zsk = false;
+    bool ksk = false;
+    bool csk = false;
+    bool sha384 = false;
+};
+Exit zone_list(Session& session);
+Exit zone_keys(Session& session, const std::string& zone);
+Exit zone_ds(Session& session, const ZoneArguments& arguments);
+Exit zone_roll(Session& session, const ZoneArguments& arguments);
+Exit zone_ds_seen(Session& session, const std::string& zone);
+
 // commands_config.cc
 Exit config_check(Session& session, const std::string& file);
 Exit config_show(Session& session, const std::string& file);

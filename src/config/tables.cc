@@ -355,6 +355,75 @@ struct NameServers {
     static List<Parsed<IpAddress>> addresses() { return {ip_address(), 0, 32}; }
 };
 
+const Section<Dnssec>& dnssec_table() {
+    using S = Dnssec;
+    static constexpr nanoseconds century = std::chrono::hours{24 * 36'525};
+    static constexpr nanoseconds hour = std::chrono::hours{1};
+    static const Section<S> table(
+        "zone.NAME.dnssec",
+        {field("algorithm", &S::algorithm,
+               Enumeration<SigningAlgorithm, 2>{{{{"ecdsap256sha256", SigningAlgorithm::ecdsa_p256},
+                                                  {"ed25519", SigningAlgorithm::ed25519}}}},
+               "Algorithm of the keys; another one is rolled over to."),
+         field("keys", &S::keys,
+               Enumeration<SigningKeys, 2>{{{{"csk", SigningKeys::csk}, {"ksk-zsk", SigningKeys::ksk_zsk}}}},
+               "One combined key, or one that signs the keys and one that signs the rest."),
+         field("zsk_lifetime", &S::zsk_lifetime, Duration{nanoseconds{0}, century},
+               "After this a ZSK is rolled over by itself; 0s is by command only."),
+         field("ksk_lifetime", &S::ksk_lifetime, Duration{nanoseconds{0}, century},
+               "The same for a KSK or CSK, which then waits for the parent; 0s is by command only."),
+         field("signature_lifetime", &S::signature_lifetime, Duration{hour, century},
+               "How long a signature is valid."),
+         field("signature_refresh", &S::signature_refresh, Duration{hour / 2, century},
+               "How much of that is left in any answer."),
+         field("dnskey_ttl", &S::dnskey_ttl, Ttl{1, 604'800}, "TTL of DNSKEY, CDS and CDNSKEY."),
+         field("parent_ds_ttl", &S::parent_ds_ttl, Ttl{1, 2'592'000},
+               "TTL of the DS records in the parent zone: an old key stays for as long."),
+         field("propagation", &S::propagation, Ttl{0, 604'800},
+               "Added to every wait of a rollover, for clocks that differ and servers that lag.")},
+        [](Context& context, const Node& node, S& dnssec) {
+            if (dnssec.signature_refresh >= dnssec.signature_lifetime)
+                context.report.error(
+                    node.where, context.subject + "signature_refresh must be less than signature_lifetime");
+            const nanoseconds least = 2 * (dnssec.dnskey_ttl + dnssec.propagation);
+            for (const nanoseconds lifetime : {dnssec.zsk_lifetime, dnssec.ksk_lifetime})
+                if (lifetime > nanoseconds{0} && lifetime < least)
+                    context.report.error(node.where, context.subject +
+                                                         "a key must live for at least twice dnskey_ttl and "
+                                                         "propagation together, or caches miss it");
+        });
+    return table;
+}
+
+/// true for the defaults, or a table.
+struct DnssecCodec {
+    using Value = Dnssec;
+    bool read(Context& context, const Node& node, Dnssec& value) const {
+        if (node.kind == Node::Kind::flag) {
+            value = Dnssec();
+            value.enabled = node.flag;
+            return true;
+        }
+        if (node.kind != Node::Kind::table) return context.wrong_kind(node, "true, false or a table");
+        value = Dnssec();
+        value.enabled = true;
+        return dnssec_table().read(context, node, value);
+    }
+    [[nodiscard]] std::string write(const Dnssec& value) const {
+        Dnssec plain;
+        if (!value.enabled) return "false";
+        plain.enabled = true;
+        return value == plain ? "true" : dnssec_table().write(value);
+    }
+    [[nodiscard]] std::string schema() const {
+        return R"({"anyOf":[{"type":"boolean"},)" + dnssec_table().schema() + "]}";
+    }
+    [[nodiscard]] std::string type() const { return "boolean or table"; }
+    void describe(const std::string& section, const std::string& prefix, std::vector<KeyInfo>& out) const {
+        dnssec_table().describe(section, prefix, out);
+    }
+};
+
 const Section<ZoneSource>& zone_table() {
     using S = ZoneSource;
     static const Section<S> table(
@@ -363,7 +432,8 @@ const Section<ZoneSource>& zone_table() {
                "Name servers with their addresses. Needed unless the file has NS records."),
          field("file", &S::file, FileName{},
                "Static records in the format of RFC 1035; its SOA and NS are used if it has them."),
-         field("dnssec", &S::dnssec, Flag{}, "Whether answers are signed online, with keys below state."),
+         field("dnssec", &S::dnssec, DnssecCodec{},
+               "Whether answers are signed online, with keys made and kept below state; or how."),
          field("ttl", &S::ttl, Ttl{0, 604'800}, "TTL of the SOA and NS records made here."),
          field("negative_ttl", &S::negative_ttl, Ttl{0, 86'400},
                "TTL of negative answers, in the SOA made here."),

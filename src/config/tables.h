@@ -51,7 +51,7 @@ struct TransferSource {
 struct ZoneSource {
     std::vector<NameServer> ns;
     std::string file;
-    bool dnssec = false;
+    Dnssec dnssec;
     seconds ttl = Zone{}.ttl;
     seconds negative_ttl = Zone{}.negative_ttl;
     std::string contact;

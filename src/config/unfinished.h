@@ -33,7 +33,6 @@ inline constexpr std::array unfinished{
     Unfinished{Unfinished::Kind::filter, "shed"},
     Unfinished{Unfinished::Kind::key, "api.cert"},
     Unfinished{Unfinished::Kind::key, "api.key"},
-    Unfinished{Unfinished::Kind::key, "zone.NAME.dnssec"},
     Unfinished{Unfinished::Kind::key, "cluster"},
     Unfinished{Unfinished::Kind::key, "alerts"},
     Unfinished{Unfinished::Kind::key, "hook"},

@@ -10,8 +10,10 @@
 #include "dns/answer_cache.h"
 #include "dns/answer_debug.h"
 #include "dns/authority.h"
+#include "dns/dnssec_denial.h"
 #include "dns/message.h"
 #include "dns/quick_query.h"
+#include "dns/signing.h"
 #include "dns/transfer.h"
 #include "dns/tsig.h"
 #include "dns/zone_overlay.h"
@@ -106,6 +108,16 @@ class Answerer::Impl {
     };
 
     bool check_signature();
+    // What a negative answer denies something of.
+    struct Denied {
+        ByteSpan owner;              // as it is written
+        ByteSpan lowered;            // the same, in lower case
+        const Node* node = nullptr;  // the name, or the wildcard that stands in for it; null: neither exists
+        bool at_parent = false;      // the parent's side of a zone that is served here too
+        // Made for this one name, which may never come again.
+        bool is_expanded = false;
+    };
+
     void prepare_edns(const Request& request);
     [[nodiscard]] ResponseKind kind_of_response() const;
     void tell_circumstances();
@@ -143,6 +155,11 @@ class Answerer::Impl {
     void nxdomain(const ServedZone& zone);
     void fail(Rcode rcode, ExtendedError error, std::string_view text);
     bool put(Section section, const Rrset& rrset, std::span<const ByteSpan> records);
+    bool put_signatures(Section section, const Rrset& rrset, std::span<const ByteSpan> records);
+    [[nodiscard]] const SignedZone* signed_zone(const ServedZone& zone) const;
+    bool answer_from_signing(const Node* node, const Subject& subject, const ServedZone& zone);
+    void collect_types(const ServedZone& zone);
+    bool put_nsec(const ServedZone& zone, uint32_t ttl);
     bool add_set(Section section, ByteSpan owner, const StaticSet& set, const ServedZone* zone,
                  uint32_t ttl_cap = UINT32_MAX);
     void add_hinfo(const Subject& subject, const ServedZone& zone);
@@ -166,6 +183,10 @@ class Answerer::Impl {
     std::vector<ByteSpan> records_;  // of the RRset at work; kept for its memory
     SteeredRecords::Made made_;
 
+    RrsetSigner rrset_signer_;
+    TypeSet types_;
+    std::vector<uint8_t> nsec_;
+
     // Of the current request.
     const Serving* serving_ = nullptr;
     const Request* request_ = nullptr;
@@ -176,6 +197,9 @@ class Answerer::Impl {
     const TsigKey* signed_by_ = nullptr;  // whose signature of the request is good; null: there is none
     std::optional<TsigSigner> signer_;    // of the response
     std::unique_ptr<TransferStream> transfer_;
+    bool wants_signatures_ = false;
+    bool cannot_sign_ = false;
+    Denied denied_;
     std::array<uint8_t, Name::max_size> lowered_{};
     std::array<uint32_t, max_additional> added_hosts_{};
     size_t added_host_count_ = 0;
@@ -210,6 +234,8 @@ size_t Answerer::Impl::answer(const Serving& serving, const Request& request, st
     signed_by_ = nullptr;
     signer_.reset();
     transfer_.reset();
+    wants_signatures_ = query_.edns.present && query_.edns.dnssec_ok;
+    cannot_sign_ = false;
     outcome_.answered = true;
     outcome_.has_edns = query_.edns.present;
     outcome_.has_ecs = query_.edns.present && query_.edns.has_subnet;
@@ -291,6 +317,8 @@ void Answerer::Impl::prepare_edns(const Request& request) {
     const AnswerSettings& settings = *serving_->settings;
     edns_.udp_size = settings.udp_limit;
     edns_.dnssec_ok = asked.dnssec_ok;
+    // RFC 9824 section 5.1; where nothing is signed, nothing is compact.
+    edns_.compact_ok = asked.dnssec_ok && asked.compact_ok && serving_->signing != nullptr;
     if (asked.version != 0) return;
     if (asked.wants_nsid) edns_.nsid = settings.nsid;
     if (asked.has_cookie && settings.cookies) {
@@ -335,6 +363,7 @@ uint64_t Answerer::Impl::cache_key() const {
     key |= edns.present && edns.dnssec_ok ? 2 : 0;
     key |= edns.present && edns.has_subnet ? 4 : 0;
     key |= is_stream(request_->transport) ? 8 : 0;
+    key |= edns.present && edns.compact_ok ? 0x100 : 0;
     return key << 32 | uint64_t{static_cast<uint16_t>(query_.klass)} << 16 |
            static_cast<uint16_t>(query_.type);
 }
@@ -474,6 +503,11 @@ void Answerer::Impl::resolve() {
         fail(Rcode::refused, ExtendedError::not_supported, "only class IN is served");
         return;
     }
+    if (query_.type == RecordType::nxname) {
+        // RFC 9824 section 3.5.
+        fail(Rcode::formerr, ExtendedError::invalid_query_type, {});
+        return;
+    }
     rcode_ = fault_of(query_.type);
     if (rcode_ != Rcode::noerror) return;
 
@@ -484,6 +518,11 @@ void Answerer::Impl::resolve() {
     subject.labels = query_.name.labels();
     while (answer_name(subject) == Next::follow) {
     }
+    if (!cannot_sign_) return;
+    // Whoever asked for signatures must not get an answer that looks as if the zone had none.
+    truncated_ = false;
+    forbid_reuse();
+    fail(Rcode::servfail, ExtendedError::other, "the answer cannot be signed");
 }
 
 void Answerer::Impl::answer_chaos() {
@@ -531,6 +570,7 @@ Answerer::Impl::Next Answerer::Impl::answer_name(Subject& subject) {
             fail(Rcode::notauth, ExtendedError::not_authoritative, {});
         return Next::done;
     }
+    denied_ = {subject.owner, subject.lowered, exact ? &encloser : nullptr, false, !exact};
     // RFC 4035 section 3.1.4.1: DS is the one type that lives above the zone cut.
     if (is_apex && query_.type == RecordType::ds && encloser.parent_zone != no_index) {
         answer_ds_of_child(encloser, subject);
@@ -555,8 +595,13 @@ Answerer::Impl::Next Answerer::Impl::answer_name(Subject& subject) {
             return Next::done;
         }
     }
-    if (exact) return answer_node(encloser, subject);
-    if (encloser.wildcard != no_index) return answer_node(table_->node(encloser.wildcard), subject);
+    const Node* node = exact ? &encloser : nullptr;
+    // Signed as the name that was asked for and not as the wildcard (RFC 9824 section 3.3): that takes one
+    // signature, where the wildcard's would need the proof that nothing closer exists, which is one as well.
+    if (!exact && encloser.wildcard != no_index) node = &table_->node(encloser.wildcard);
+    denied_.node = node;
+    if (signed_zone(zone) != nullptr && answer_from_signing(node, subject, zone)) return Next::done;
+    if (node != nullptr) return answer_node(*node, subject);
     nxdomain(zone);
     return Next::done;
 }
@@ -849,6 +894,7 @@ void Answerer::Impl::answer_debug(const Node& node, const Subject& subject) {
         return true;
     });
     records_.assign(texts.begin(), texts.end());
+    denied_.is_expanded = true;  // as far as its signature goes
     truncated_ = !put(Section::answer, {subject.owner, RecordType::txt, 0, 0, &zone}, records_);
 }
 
@@ -894,6 +940,7 @@ void Answerer::Impl::answer_ds_of_child(const Node& apex, const Subject& subject
         truncated_ = !add_set(Section::answer, subject.owner, set, &parent);
         return;
     }
+    denied_.at_parent = true;
     nodata(parent);
 }
 
@@ -902,6 +949,19 @@ void Answerer::Impl::refer(const Node& cut) {
     if (!add_set(Section::authority, table_->name(cut), *ns, nullptr)) {
         truncated_ = true;
         return;
+    }
+    const ServedZone& zone = serving_->authority->zones()[cut.zone];
+    if (wants_signatures_ && signed_zone(zone) != nullptr) {
+        // RFC 4035 section 3.1.4: whether the child is signed is the parent's to say.
+        const StaticSet* ds = table_->find_set(cut, RecordType::ds);
+        denied_ = {table_->name(cut), table_->name(cut), &cut, false, false};
+        collect_types(zone);
+        const bool fits = ds != nullptr ? add_set(Section::authority, table_->name(cut), *ds, &zone)
+                                        : put_nsec(zone, zone.negative_ttl);
+        if (!fits) {
+            truncated_ = true;
+            return;
+        }
     }
     // RFC 9471: addresses of servers inside the delegation must be there, or the client must come back over
     // TCP.
@@ -922,13 +982,103 @@ void Answerer::Impl::refer(const Node& cut) {
 void Answerer::Impl::nodata(const ServedZone& zone, uint32_t ttl_cap) {
     // RFC 2308 section 3: the TTL of this SOA is that of the negative answer.
     const StaticSet& soa = table_->set(zone.soa_set);
-    if (!add_set(Section::authority, zone.apex.wire(), soa, &zone, std::min(zone.negative_ttl, ttl_cap)))
-        truncated_ = true;
+    const uint32_t ttl = std::min(zone.negative_ttl, ttl_cap);
+    if (!add_set(Section::authority, zone.apex.wire(), soa, &zone, ttl)) truncated_ = true;
+    if (truncated_ || !wants_signatures_ || signed_zone(zone) == nullptr) return;
+    collect_types(zone);
+    // What was asked for is not there just now, and a CNAME would have been the answer.
+    types_.remove(RecordType::cname);
+    if (query_.type != RecordType::nsec && query_.type != RecordType::rrsig) types_.remove(query_.type);
+    truncated_ = !put_nsec(zone, ttl);
 }
 
 void Answerer::Impl::nxdomain(const ServedZone& zone) {
-    rcode_ = Rcode::nxdomain;
+    // RFC 9824 section 3.1 and 5: a compact answer says it in the NSEC, and in the header only to who asks
+    // for that. Older validators would miss the proof of a wildcard's absence that goes with NXDOMAIN.
+    const bool is_compact = wants_signatures_ && signed_zone(zone) != nullptr;
+    if (!is_compact || edns_.compact_ok) rcode_ = Rcode::nxdomain;
     nodata(zone);
+}
+
+const SignedZone* Answerer::Impl::signed_zone(const ServedZone& zone) const {
+    if (serving_->signing == nullptr) return nullptr;
+    return serving_->signing->zone(static_cast<size_t>(&zone - serving_->authority->zones().data()));
+}
+
+// What signing adds to a name: its keys, its NSEC, and its failures. False: the question is about the zone's
+// own data.
+bool Answerer::Impl::answer_from_signing(const Node* node, const Subject& subject, const ServedZone& zone) {
+    const SignedZone& signing = *signed_zone(zone);
+    const RecordType type = query_.type;
+    const bool is_about_signing = type == RecordType::dnskey || type == RecordType::cds ||
+                                  type == RecordType::cdnskey || type == RecordType::nsec ||
+                                  type == RecordType::rrsig;
+    if (!signing.trouble.empty() && (wants_signatures_ || is_about_signing)) {
+        forbid_reuse();
+        fail(Rcode::servfail, ExtendedError::other, "the zone's keys cannot be used");
+        return true;
+    }
+    if (!is_about_signing || node == nullptr) return false;
+    if (node == &table_->node(zone.first_node)) {
+        if (const ApexSet* set = signing.apex_set(type)) {
+            records_.assign(set->records.begin(), set->records.end());
+            truncated_ = !put(Section::answer, {subject.owner, type, set->ttl, set->ttl, &zone}, records_);
+            return true;
+        }
+    }
+    if (type != RecordType::nsec && type != RecordType::rrsig) return false;
+    collect_types(zone);
+    const ByteSpan data = nsec_data(denied_.lowered, types_, nsec_);
+    const Rrset nsec{subject.owner, RecordType::nsec, zone.negative_ttl, zone.negative_ttl, &zone};
+    // RFC 8482 section 7: of all signatures that there could be, some.
+    truncated_ = type == RecordType::nsec ? !put(Section::answer, nsec, {&data, 1})
+                                          : !put_signatures(Section::answer, nsec, {&data, 1});
+    return true;
+}
+
+// Every type that the name may have for anyone. A record that some client could get must not be denied to
+// others: resolvers may make answers from an NSEC (RFC 8198).
+void Answerer::Impl::collect_types(const ServedZone& zone) {
+    types_.clear();
+    types_.add(RecordType::rrsig);
+    types_.add(RecordType::nsec);
+    // A challenge that is set for a while, or a name above one.
+    const ZoneOverlay* overlay = serving_->overlay.get();
+    const ZoneOverlay::Entry* entry =
+        overlay != nullptr && overlay->has_challenges() ? overlay->find(denied_.lowered) : nullptr;
+    if (entry != nullptr && !entry->texts.empty()) types_.add(RecordType::txt);
+    if (denied_.node == nullptr) {
+        if (entry == nullptr) types_.add(RecordType::nxname);
+        return;
+    }
+    const Node& node = *denied_.node;
+    const bool is_cut = node.cut != no_index || denied_.at_parent;
+    // At a delegation only what is the parent's (RFC 4035 section 2.3); always NS, or the child would seem to
+    // be part of this zone.
+    if (is_cut) types_.add(RecordType::ns);
+    for (const StaticSet& set : denied_.at_parent ? table_->parent_sets(node) : table_->sets(node))
+        if (!is_cut || set.type == RecordType::ds) types_.add(set.type);
+    if (is_cut) return;
+    if (node.debug_of.valid()) types_.add(RecordType::txt);
+    if (node.service.valid()) {
+        const SteeredName& steered = serving_->authority->steered(node.service);
+        if (serving_->authority->model()[node.service].answer == AnswerKind::cname) {
+            types_.add(RecordType::cname);
+        } else {
+            if (steered.may_have_v4) types_.add(RecordType::a);
+            if (steered.may_have_v6) types_.add(RecordType::aaaa);
+            serving_->authority->steered_records().for_each_type(
+                node.service, [this](RecordType type) { types_.add(type); });
+        }
+    }
+    if (&node == &table_->node(zone.first_node))
+        for (const ApexSet& set : signed_zone(zone)->apex_sets) types_.add(set.type);
+}
+
+bool Answerer::Impl::put_nsec(const ServedZone& zone, uint32_t ttl) {
+    const ByteSpan data = nsec_data(denied_.lowered, types_, nsec_);
+    return put(Section::authority, {denied_.owner, RecordType::nsec, ttl, zone.negative_ttl, &zone},
+               {&data, 1});
 }
 
 bool Answerer::Impl::add_alias(const Subject& subject, const ServedZone& zone, uint32_t ttl, uint32_t max_ttl,
@@ -967,6 +1117,28 @@ bool Answerer::Impl::put(Section section, const Rrset& rrset, std::span<const By
             return false;
         }
     }
+    if (!wants_signatures_ || rrset.zone == nullptr || signed_zone(*rrset.zone) == nullptr) return true;
+    if (put_signatures(section, rrset, records)) return true;
+    writer_.rewind(before);
+    return false;
+}
+
+bool Answerer::Impl::put_signatures(Section section, const Rrset& rrset, std::span<const ByteSpan> records) {
+    const SignedZone& zone = *signed_zone(*rrset.zone);
+    // What is added for convenience may come from another zone, whose troubles are not this answer's.
+    if (section == Section::additional && !zone.trouble.empty()) return false;
+    const bool is_passing = denied_.is_expanded && rrset.owner.data() == denied_.owner.data();
+    const auto signatures =
+        zone.trouble.empty()
+            ? rrset_signer_.sign(*serving_->signing, zone, rrset.owner, rrset.type, rrset.max_ttl, records,
+                                 is_passing ? Recurrence::passing : Recurrence::lasting)
+            : std::span<const ByteSpan>();
+    if (signatures.empty()) {
+        cannot_sign_ = true;
+        return false;
+    }
+    for (const ByteSpan data : signatures)
+        if (!writer_.record(section, rrset.owner, RecordType::rrsig, rrset.ttl, data)) return false;
     return true;
 }
 

@@ -215,6 +215,13 @@ void AuthorityBuilder::add_file(size_t zone, std::string_view text) {
                 report(Severity::error, zone, record.line,
                        "the " + what + " belongs to a signed zone: give the unsigned zone file");
                 continue;
+            case RecordType::dnskey:
+            case RecordType::cds:
+            case RecordType::cdnskey:
+                if (!model_->zones[zone].dnssec.enabled) break;
+                report(Severity::error, zone, record.line,
+                       "the " + what + " comes from the zone's own keys (dnssec): leave it out of the file");
+                continue;
             case RecordType::soa:
                 if (owner != apex) {
                     report(Severity::error, zone, record.line,

@@ -8,6 +8,7 @@ namespace fairway::dns {
 namespace {
 
 constexpr uint32_t do_bit = 0x8000;
+constexpr uint32_t co_bit = 0x4000;
 constexpr size_t fixed_size = 11;  // owner, TYPE, CLASS, TTL, RDLENGTH
 constexpr size_t option_header = 4;
 
@@ -57,6 +58,7 @@ EdnsFault parse_edns(uint16_t udp_size, uint32_t ttl, ByteSpan rdata, Edns& edns
     edns.udp_size = udp_size;
     edns.version = static_cast<uint8_t>(ttl >> 16);
     edns.dnssec_ok = (ttl & do_bit) != 0;
+    edns.compact_ok = (ttl & co_bit) != 0;
     if (edns.version != 0) return EdnsFault::badvers;
 
     Reader reader(rdata);
@@ -101,7 +103,7 @@ size_t EdnsResponse::size() const noexcept {
 }
 
 uint16_t EdnsResponse::flags() const noexcept {
-    return dnssec_ok ? do_bit : 0;
+    return static_cast<uint16_t>((dnssec_ok ? do_bit : 0) | (compact_ok ? co_bit : 0));
 }
 
 // Nearly all: written in one piece, without asking for room at every field.

@@ -30,7 +30,8 @@ struct Edns {
     bool present = false;
     uint8_t version = 0;
     bool dnssec_ok = false;
-    uint16_t udp_size = 0;  // as sent
+    bool compact_ok = false;  // CO, RFC 9824 section 5.1
+    uint16_t udp_size = 0;    // as sent
     bool wants_nsid = false;
     bool wants_keepalive = false;
     bool wants_padding = false;
@@ -52,7 +53,8 @@ enum class EdnsFault : uint8_t { none, formerr, badvers };
 struct EdnsResponse {
     uint16_t udp_size = 0;
     bool dnssec_ok = false;
-    std::string_view nsid;  // empty: none
+    bool compact_ok = false;  // CO, RFC 9824 section 5.1
+    std::string_view nsid;    // empty: none
     bool has_cookie = false;
     ClientCookie client_cookie{};
     ServerCookie server_cookie{};

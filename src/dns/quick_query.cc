@@ -97,6 +97,7 @@ bool read_ordinary_query(ByteSpan message, Query& query) noexcept {
     query.edns.present = true;
     query.edns.udp_size = load_u16(opt + 3);
     query.edns.dnssec_ok = (opt[7] & 0x80U) != 0;
+    query.edns.compact_ok = (opt[7] & 0x40U) != 0;
     return read_options(opt + opt_fixed, size - end - opt_fixed, query.edns);
 }
 

@@ -80,6 +80,7 @@ enum class ExtendedError : uint16_t {
     prohibited = 18,
     not_authoritative = 20,
     not_supported = 21,
+    invalid_query_type = 30,  // RFC 9824 section 9
 };
 
 /// "A", "TYPE65280".

@@ -98,11 +98,29 @@ struct NameServer {
     friend bool operator==(const NameServer&, const NameServer&) = default;
 };
 
+enum class SigningAlgorithm : uint8_t { ecdsa_p256 = 13, ed25519 = 15 };  // DNSSEC's numbers
+enum class SigningKeys : uint8_t { csk, ksk_zsk };
+
+/// How a zone's answers are signed.
+struct Dnssec {
+    bool enabled = false;
+    SigningAlgorithm algorithm = SigningAlgorithm::ecdsa_p256;
+    SigningKeys keys = SigningKeys::csk;
+    nanoseconds zsk_lifetime = std::chrono::hours{24 * 30};  // 0: rolled by command only
+    nanoseconds ksk_lifetime{0};                             // of a KSK or CSK; 0: likewise
+    nanoseconds signature_lifetime = std::chrono::hours{24 * 14};
+    nanoseconds signature_refresh = std::chrono::hours{24 * 7};  // what is left of it at least
+    seconds dnskey_ttl{3600};
+    seconds parent_ds_ttl{86'400};  // for how long the parent's DS may be cached
+    seconds propagation{300};       // added to every wait of a rollover
+    friend bool operator==(const Dnssec&, const Dnssec&) = default;
+};
+
 struct Zone {
     std::string name;  // absolute, lower case, without the trailing dot
     std::vector<NameServer> ns;
     std::string file;  // RFC 1035 master file, already resolved against the configuration's folder; or empty
-    bool dnssec = false;
+    Dnssec dnssec;
     seconds ttl{3600};         // of the SOA and NS made here
     seconds negative_ttl{30};  // SOA MINIMUM of the SOA made here
     std::string contact;       // mailbox of that SOA; empty: hostmaster.<zone>

@@ -13,6 +13,7 @@
 #include "config/config.h"
 #include "dns/authority.h"
 #include "dns/serving.h"
+#include "dns/signing_keys.h"
 #include "geoip/locator.h"
 #include "health/engine.h"
 #include "model/target.h"
@@ -102,6 +103,9 @@ class World : public Control {
         engine_.configure(config_.model, monotonic_);
         steering_ = Steering::compile(config_.model, locator_);
         authority_ = dns::Authority::build(config_.model, 1).authority;
+        keyrings_ = dns::load_keyrings(folder_.path / "keys", *authority_);
+        for (auto& [zone, keyring] : keyrings_)
+            keyring = dns::bring_up_to_date(folder_.path / "keys", keyring, unix_now()).value().keyring;
         node_.name = "test-1";
         node_.version = "1.2.3";
         node_.started = noon - std::chrono::hours(5);
@@ -187,6 +191,22 @@ class World : public Control {
         apply();
         return held;
     }
+    const dns::ZoneKeyring* keyring(const std::string& zone) const override {
+        const auto found = keyrings_.find(zone);
+        return found == keyrings_.end() ? nullptr : &found->second;
+    }
+    void roll_keys(const std::string& zone, dns::RollKind kind, const std::string& actor,
+                   std::function<void(Result<std::vector<std::string>>)> done) override {
+        actors_.push_back(actor);
+        const dns::ZoneKeyring& keyring = keyrings_.at(zone);
+        change_keys(zone, dns::roll_keys(keyring.infos, keyring.policy, kind, unix_now()), std::move(done));
+    }
+    void note_ds_seen(const std::string& zone, const std::string& actor,
+                      std::function<void(Result<std::vector<std::string>>)> done) override {
+        actors_.push_back(actor);
+        const dns::ZoneKeyring& keyring = keyrings_.at(zone);
+        change_keys(zone, dns::note_ds_seen(keyring.infos, keyring.policy, unix_now()), std::move(done));
+    }
     void reload(const std::string& actor, std::function<void(ReloadOutcome)> done) override {
         actors_.push_back(actor);
         check_config(std::move(done));
@@ -219,6 +239,19 @@ class World : public Control {
     NodeInfo node_;
 
   private:
+    int64_t unix_now() const { return std::chrono::duration_cast<seconds>(now_.time_since_epoch()).count(); }
+    void change_keys(const std::string& zone, Result<dns::KeyChange> change,
+                     std::function<void(Result<std::vector<std::string>>)> done) {
+        Result<std::vector<std::string>> notes;
+        if (!change) {
+            notes = tl::unexpected(change.error());
+        } else {
+            auto update = dns::carry_out(folder_.path / "keys", keyrings_.at(zone), *change).value();
+            notes = update.notes;
+            keyrings_[zone] = std::move(update.keyring);
+        }
+        post_([done = std::move(done), notes] { done(notes); });
+    }
     void probe(EndpointId endpoint, const ProbeResult& result) {
         const Model& model = *config_.model;
         last_[endpoint.index()] = result;
@@ -249,6 +282,7 @@ class World : public Control {
         return settings;
     }()};
     std::shared_ptr<const Steering> steering_;
+    dns::ZoneKeyrings keyrings_;
     std::shared_ptr<const dns::Authority> authority_;
     std::shared_ptr<const dns::Serving> serving_;
     std::map<size_t, ProbeResult> last_;

@@ -312,7 +312,6 @@ cert = "c"
 )toml") == R"out(
 f.toml:15:8: error: monitor "t": monitor type "tunnel" is not available in this version
 f.toml:16:7: error: monitor "t": psk: a secret does not stand in the configuration; put it into a file and write "file:PATH", or into the environment and write "env:NAME"
-f.toml:19:1: error: "dnssec" is not available in this version
 f.toml:20:2: error: "cluster" is not available in this version
 f.toml:22:1: error: unknown key "noed" (did you mean "node"?)
 f.toml:23:2: error: "alerts" is not available in this version

@@ -51,7 +51,7 @@ TEST_CASE("the smallest useful configuration loads with every default in its pla
     CHECK(model.zones == std::vector{Zone{"gslb.example.com",
                                           {{"ns1.gslb.example.com", {IpAddress::v4(0xc0000235)}}},
                                           "",
-                                          false,
+                                          {},
                                           seconds{3600},
                                           seconds{30},
                                           ""}});
