@@ -359,6 +359,9 @@ void TcpConnections::close(Connection& connection) {
     if (!connection.channel.is_open()) return;
     if (connection.stage == Stage::handshaking) counters_.tls_failures.add();
     if (connection.channel.is_tls()) counters_.tls_connections_open.subtract(1);
+    // Explicitly: while a forked process has the descriptor too, closing ours does not end the watch, and
+    // events would come for what is gone.
+    (void)epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, connection.channel.fd(), nullptr);
     connection.channel.close();
     end_stream(connection);
     queued_ -= connection.accounted;

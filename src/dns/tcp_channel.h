@@ -47,7 +47,7 @@ class TcpChannel {
     [[nodiscard]] bool is_open() const noexcept { return static_cast<bool>(fd_); }
     /// Ends our side, in the way of TLS too: nothing is written any more, what comes may still be received.
     void end();
-    /// Says goodbye in the way of TLS if the kernel takes it at once. Also takes it out of every epoll.
+    /// Says goodbye in the way of TLS if the kernel takes it at once.
     void close();
 
     [[nodiscard]] bool is_tls() const noexcept { return tls_ != nullptr; }

@@ -208,6 +208,8 @@ int main(int argc, char** argv) {
         for (size_t i = 0; i < attacks.size(); ++i) {
             const pid_t child = fork();
             if (child == 0) {
+                // The server's connections are not the attacker's.
+                (void)close_range(3, ~0U, 0);
                 Held held;
                 while (true) attacks[i].round(held);
             }

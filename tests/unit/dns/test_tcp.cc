@@ -2,6 +2,8 @@
 // Connections turn by turn and in virtual time: how much one turn does and for whom, who makes room, and when
 // patience ends.
 #include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <catch2/catch.hpp>
 
@@ -268,6 +270,37 @@ TEST_CASE("readers who take nothing are bounded one by one and all together") {
     CHECK(turns.counters.connections_open.get() >= 2);
     CHECK(turns.counters.connections_open.get() < 30);
     CHECK(turns.asked());
+}
+
+TEST_CASE("a connection that is closed while a forked process has its descriptor tells nothing any more") {
+    Turns turns;
+    const UniqueFd first = turns.asked();
+    const UniqueFd second = turns.asked();
+    int hold[2];
+    REQUIRE(pipe(hold) == 0);
+    const UniqueFd keep_reading(hold[0]);
+    UniqueFd keep_writing(hold[1]);
+    const pid_t child = fork();
+    if (child == 0) {
+        // Until the test is through: the other end of the pipe closes.
+        (void)close(hold[1]);
+        uint8_t octet = 0;
+        (void)!read(hold[0], &octet, 1);
+        _exit(0);
+    }
+    REQUIRE(child > 0);
+    turns.now += seconds(10);
+    turns.settle();
+    CHECK(turns.counters.connections_open.get() == 0);
+    // What the peer does now is no concern of ours, and no event comes for what has been freed.
+    (void)send(first.get(), "x", 1, MSG_NOSIGNAL);
+    CHECK(shutdown(second.get(), SHUT_WR) == 0);
+    CHECK_FALSE(readable(turns.connections->fd(), 0));
+    turns.settle();
+    CHECK(turns.asked());
+    keep_writing.reset();
+    int status = 0;
+    CHECK(waitpid(child, &status, 0) == child);
 }
 
 TEST_CASE("connections get one part in eight of the time while UDP waits, and all of it else") {
