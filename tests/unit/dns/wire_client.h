@@ -61,8 +61,10 @@ inline Bytes receive(int fd, size_t count) {
 }
 
 inline Bytes framed(ByteSpan message) {
-    Bytes bytes{static_cast<uint8_t>(message.size() >> 8), static_cast<uint8_t>(message.size())};
-    bytes.insert(bytes.end(), message.begin(), message.end());
+    Bytes bytes(2 + message.size());
+    bytes[0] = static_cast<uint8_t>(message.size() >> 8);
+    bytes[1] = static_cast<uint8_t>(message.size());
+    std::copy(message.begin(), message.end(), bytes.begin() + 2);
     return bytes;
 }
 
