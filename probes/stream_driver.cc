@@ -196,6 +196,7 @@ class StreamDriver::Connection final : public StreamIo {
         state_ = State::connecting;
         peer_closed_ = false;
         sent_once_ = false;
+        send_failed_ = false;
         const bool v4 = attempt_.peer.address.is_v4();
         fd_.reset(::socket(v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
         if (!fd_) {
@@ -249,7 +250,7 @@ class StreamDriver::Connection final : public StreamIo {
                 end(StreamStop::reset);
             } else if (got == 0) {
                 peer_closed_ = true;
-                end(StreamStop::eof);
+                end(send_failed_ ? StreamStop::reset : StreamStop::eof);
             } else {
                 received_ += static_cast<size_t>(got);
                 exchange_->on_data(buffer.first(static_cast<size_t>(got)), *this);
@@ -275,7 +276,9 @@ class StreamDriver::Connection final : public StreamIo {
             const ssize_t count = ::send(fd_.get(), out_.data() + sent_, out_.size() - sent_, MSG_NOSIGNAL);
             if (count < 0) {
                 if (errno == EAGAIN || errno == EINTR) break;
-                // What the peer said before it went away still counts.
+                // What the peer said before it went away still counts. The reset itself is told once, and
+                // this was it: reading finds an orderly end.
+                send_failed_ = true;
                 read();
                 if (talking()) end(StreamStop::reset);
                 return;
@@ -310,6 +313,7 @@ class StreamDriver::Connection final : public StreamIo {
     State state_ = State::connecting;
     bool peer_closed_ = false;
     bool sent_once_ = false;
+    bool send_failed_ = false;
     bool extended_ = false;
     uint32_t wanted_ = 0;
     uint32_t job_ = 0;

@@ -15,7 +15,7 @@ cmake --preset release >/dev/null
 cmake --build --preset release
 
 step "Testing (release): units, fuzz corpora, source checks, scenarios with real peers"
-ctest --preset release
+ctest --preset release -j 2
 
 step "Building with AddressSanitizer and UndefinedBehaviorSanitizer"
 cmake --preset asan >/dev/null

@@ -12,9 +12,9 @@
 // The Original TTL is the most that a set is ever answered with, while the answer's TTL may be less (RFC 4035
 // section 5.3.3 takes the smaller): a set has one signature, whatever the TTL is just now.
 //
-// Not signed: transfers. An outgoing transfer of such a zone carries its records with DNSKEY, CDS and CDNSKEY
-// (SignedZone::apex_sets()) but neither RRSIG nor NSEC, which are made for each answer: a secondary can serve
-// it only to resolvers that do not validate, or sign it itself.
+// Not signed: transfers. An outgoing transfer of such a zone carries its own records only, for RRSIG and NSEC
+// are made for each answer: a secondary can serve it only to resolvers that do not validate, or sign it
+// itself.
 
 #include <cstdint>
 #include <memory>
