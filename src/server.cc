@@ -283,6 +283,10 @@ void Server::run() {
     if (!leaving_) beginning_.service_manager.notify("STOPPING=1");
     signals_.clear();
     giver_.reset();
+    // Taking a part down may turn the loop once more, and a timer must not find it gone.
+    for (net::Timer* timer : {&flush_timer_, &health_timer_, &housekeeping_timer_, &watchdog_timer_,
+                              &successor_timer_, &leaving_timer_})
+        timer->stop();
     // In reverse: nothing may ask a part that is gone already.
     dns_->stop();
     pdns_.reset();

@@ -149,7 +149,8 @@ TEST_CASE("delegations to child zones that are served here too are in the chain 
     backend.world.model->zones.back().file = "sub.zone";
     backend.world.model->zones.front().file = "gslb.test.zone";
     backend.world.files.front() = std::string(dns::test::zone_text) + "sub NS ns1.sub\n";
-    const auto& zones = backend.world.build().authority->zones();
+    const auto authority = backend.world.build().authority;
+    const auto& zones = authority->zones();
     REQUIRE(zones.size() == 2);
     const auto parent =
         std::find_if(zones.begin(), zones.end(), [](const auto& zone) { return zone.name == "gslb.test"; });
