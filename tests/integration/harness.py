@@ -10,8 +10,10 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
+import threading
 import time
 
 import dns.edns
@@ -49,6 +51,25 @@ def eventually(what, check, deadline: float = 15.0, pause: float = 0.02):
             last = error
         time.sleep(pause)
     raise AssertionError(f"not within {deadline} s: {what}; last: {last!r}")
+
+
+class Listener:
+    """A TCP service that accepts and closes; `close` makes its port refuse."""
+
+    def __init__(self, address: str, port: int):
+        self.socket = socket.create_server((address, port), backlog=64)
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            try:
+                self.socket.accept()[0].close()
+            except OSError:
+                return
+
+    def close(self):
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.socket.close()
 
 
 class Process:

@@ -1,43 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the wire shows when things are not as usual: records that follow gateways as they fail, extended errors that say
 why, floods that get little, and cookies whose secret changes under way."""
-import socket
 import struct
-import threading
 import time
 
 import pytest
 import wire
-from harness import Scenario, eventually, loopback
+from harness import Listener, Scenario, eventually, loopback
 from wire import CH, HTTPS, SRV, TXT, opt, option, query
 
 ASKED = "\nquestion _vpn._tcp.gslb.test. IN "
-
-
-class Portal:
-    """Accepts connections on port 7000 of an address until it is closed."""
-
-    def __init__(self, address: str):
-        self.socket = socket.create_server((address, 7000), backlog=64)
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self):
-        while True:
-            try:
-                self.socket.accept()[0].close()
-            except OSError:
-                return
-
-    def close(self):
-        self.socket.shutdown(socket.SHUT_RDWR)
-        self.socket.close()
 
 
 class Wire(Scenario):
     def __init__(self):
         super().__init__()
         self.near, self.far = loopback(), loopback()
-        self.portals = [Portal(self.near), Portal(self.far)]
+        self.portals = [Listener(self.near, 7000), Listener(self.far, 7000)]
         (self.folder / "gslb.test.zone").write_text("near.gw A 192.0.2.1\nfar.gw AAAA 2001:db8::2\n")
 
     def start(self, server: str = "", service: str = ""):

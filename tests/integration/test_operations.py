@@ -3,35 +3,14 @@
 failovers that wait for a person, and a state folder that cannot be written."""
 import json
 import os
-import socket
 import subprocess
-import threading
 import tomllib
 
 import jsonschema
 import pytest
-from harness import BIN, BUILD, ROOT, Scenario, eventually, loopback
+from harness import BIN, BUILD, ROOT, Listener, Scenario, eventually, loopback
 
 NAME = "www.ops.test"
-
-
-class Listener:
-    """A TCP service that accepts and closes; `close` makes its port refuse."""
-
-    def __init__(self, address: str, port: int):
-        self.socket = socket.create_server((address, port), backlog=64)
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self):
-        while True:
-            try:
-                self.socket.accept()[0].close()
-            except OSError:
-                return
-
-    def close(self):
-        self.socket.shutdown(socket.SHUT_RDWR)
-        self.socket.close()
 
 
 @pytest.fixture
